@@ -1,0 +1,219 @@
+"""The one choke point: every op of every tensor passes through `apply`.
+
+Checks are cheap and words are dear: NumPy is asked first, and only when it
+refuses is the op's contract run to word the error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eager.engine.mode import MODE
+from eager.engine.silence import SILENT, errstate_variable
+from eager.engine.tape import Node, Storage
+from eager.ops.errors import OpError
+from eager.ops.op import Op
+from eager.ops.types import BOOL, F32, DType, Type, dtype_of, scalar_dtype, weak_promote
+
+if TYPE_CHECKING:
+    from eager.engine.tensor import Tensor
+
+_ndarray = np.ndarray
+_NUMBERS = (bool, int, float)
+_quiet, _loud = errstate_variable.set, errstate_variable.reset
+_NO_ATTRS: dict[str, Any] = {}
+
+
+def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> Tensor:
+    """Perform ``op`` on tensors (or Python numbers) and tape it where a gradient is wanted.
+
+    Raises OpError with the op, what was wanted and what came.
+    """
+    mode = MODE.get()
+    if mode.recorder is not None:
+        return _recorded(mode, op, args, attrs)
+    arrays = []
+    needs = False
+    dtype = None
+    try:
+        for a in args:
+            array = a._array
+            arrays.append(array)
+            if a._needs:
+                needs = True
+            if dtype is None:
+                dtype = array.dtype
+            elif array.dtype is not dtype and op.promote != "none":
+                raise AttributeError
+        if (op.promote == "float" and dtype.kind != "f") or dtype is _BOOL and op.promote == "same":
+            raise AttributeError
+    except AttributeError:
+        args = coerce(op, args)
+        arrays = [a._array if hasattr(a, "_array") else a for a in args]
+        needs = any(a._needs for a in args if hasattr(a, "_needs"))
+    token = _quiet(SILENT)
+    try:
+        if op.precheck is not None:
+            op.precheck(*arrays, **attrs)
+        out = op.run(*arrays, **attrs)
+    except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError, OpError,
+            AttributeError) as error:
+        raise explain(op, args, attrs, error) from None
+    finally:
+        _loud(token)
+    if type(out) is not _ndarray:
+        out = np.asarray(out)
+    result = _new(_Tensor)
+    result._array = out
+    result.grad = result._view = None
+    if op.put is not None and out.base is not None:
+        _link_view(op, args[0], attrs, result)
+    else:
+        result._storage = None
+    if needs and mode.grad and op.grad is not None and out.dtype.kind == "f":
+        result._needs = True
+        result._node = Node(op, args, attrs, [(x.shape, x.dtype) if type(x) is _ndarray else None
+                                              for x in arrays], result)
+    else:
+        result._needs = False
+        result._node = None
+    return result
+
+
+def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+    """The same under a recorder, which performs the op in the engine's place."""
+    args = coerce(op, args)
+    for a in args:
+        if isinstance(a, _Tensor) and a._view is not None:
+            a._view.refresh(a)
+    result: Tensor = mode.recorder.apply(op, args, attrs)
+    if op.put is not None and isinstance(args[0], _Tensor):
+        _link_view(op, args[0], attrs, result)
+    if mode.grad and op.grad is not None and result.dtype.kind == "f" and any(
+        a._needs for a in args if isinstance(a, _Tensor)
+    ):
+        result._needs = True
+        types = [(a.shape, a.dtype) if isinstance(a, _Tensor) else None for a in args]
+        result._node = Node(op, args, attrs, types, result)
+    return result
+
+
+def _link_view(op: Op, parent: Tensor, attrs: dict[str, Any], view: Tensor) -> None:
+    """Let ``view`` share the storage of the tensor it looks into."""
+    if parent._storage is None:
+        parent._storage = Storage()
+    view._storage = parent._storage
+    view._view = View(parent, op, attrs, parent._storage.version)
+
+
+class View:
+    """How a tensor came to alias another: re-derives its history after a write."""
+
+    __slots__ = ("attrs", "op", "parent", "version")
+
+    def __init__(self, parent: Tensor, op: Op, attrs: dict[str, Any], version: int) -> None:
+        self.parent, self.op, self.attrs, self.version = parent, op, attrs, version
+
+    def refresh(self, view: Tensor) -> None:
+        """Take the parent's present value and history if the storage was written since."""
+        storage = self.parent._storage
+        assert storage is not None
+        if self.version == storage.version:
+            return
+        self.version = storage.version
+        fresh = apply(self.op, (self.parent,), self.attrs)
+        view._node, view._needs = fresh._node, fresh._needs
+        recorder = MODE.get().recorder
+        if recorder is not None:
+            recorder.write(view, fresh)
+
+
+# --- promotion ---------------------------------------------------------------------------------
+def coerce(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Operands brought to the dtypes of the op's contract.
+
+    A number beside a tensor of the promoted dtype stays a number: NumPy (and a
+    recorder) gives it the tensor's dtype.
+    """
+    args = tuple(_operand(op, a) for a in args)
+    if op.promote == "none":
+        return tuple(a if isinstance(a, _Tensor) else _constant(a, scalar_dtype(a)) for a in args)
+    fixed = args[:1] if op.promote == "where" else ()
+    rest = args[len(fixed):]
+    target = result_dtype(rest)
+    if op.promote == "float" and target.kind != "f":
+        target = F32
+    keep = not fixed and any(isinstance(a, _Tensor) for a in rest)
+    return (*fixed, *(_convert(a, target, keep) for a in rest))
+
+
+def result_dtype(args: tuple[Any, ...]) -> DType:
+    """torch's result type of tensors and Python numbers."""
+    tensors = [a for a in args if isinstance(a, _Tensor)]
+    return weak_promote([t.dtype for t in tensors if t.ndim], [t.dtype for t in tensors if not t.ndim],
+                        [I64_DIM if hasattr(a, "__dim__") else scalar_dtype(a)
+                         for a in args if not isinstance(a, _Tensor)])
+
+
+def _operand(op: Op, a: Any) -> Any:
+    if isinstance(a, _Tensor) or type(a) in _NUMBERS or hasattr(a, "__dim__"):
+        return a
+    if isinstance(a, (_ndarray, np.generic)):
+        return _tensor_of(np.asarray(a))
+    raise OpError(f"{op.name}: operands are tensors or numbers, got {type(a).__name__}: {a!r:.60}")
+
+
+def _convert(a: Any, target: DType, keep_number: bool) -> Any:
+    if isinstance(a, _Tensor):
+        return a if a.dtype is target else apply(_table()["cast"], (a,), {"dtype": target})
+    if keep_number and type(a) in _NUMBERS:
+        return a
+    return _constant(a, target)
+
+
+def _constant(value: Any, dtype: DType) -> Tensor:
+    """A Python number, or a symbolic size, as a 0-d tensor."""
+    table = _table()
+    if hasattr(value, "__dim__"):
+        size = apply(table["dim"], (), {"value": value})
+        return _convert(size, dtype, False)
+    return apply(table["full"], (), {"shape": (), "value": value, "dtype": dtype})
+
+
+# --- errors ------------------------------------------------------------------------------------
+def explain(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> OpError:
+    """Word a failure by the op's own contract; else in the failure's words."""
+    types = tuple(a.type if isinstance(a, _Tensor) else Type(scalar_dtype(a), ()) for a in args)
+    try:
+        op.result_type(types, attrs)
+    except OpError as contract:
+        return contract
+    text = str(error)
+    operands = ", ".join(map(str, types))
+    return OpError(text if text.startswith(f"{op.name}:") else f"{op.name}({operands}): {text}")
+
+
+# --- late bindings: tensor.py imports this module ----------------------------------------------
+_BOOL = BOOL.numpy
+I64_DIM = dtype_of(np.dtype(np.int64))
+_Tensor: Any = None
+_new: Any = object.__new__
+
+
+def bind(tensor_class: type[Tensor]) -> None:
+    """Told once by tensor.py which class results have."""
+    global _Tensor
+    _Tensor = tensor_class
+
+
+def _tensor_of(array: np.ndarray[Any, Any]) -> Tensor:
+    result: Tensor = _Tensor(array)
+    return result
+
+
+def _table() -> dict[str, Op]:
+    from eager.ops.table import TABLE
+
+    return TABLE

@@ -1,0 +1,166 @@
+"""Writes: one value replaces another in the same memory, and history follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eager.engine.dispatch import View, apply
+from eager.engine.mode import MODE
+from eager.engine.tape import Storage
+from eager.ops.errors import OpError
+from eager.ops.op import Op
+from eager.ops.table import TABLE
+from eager.ops.types import broadcast_shapes
+
+if TYPE_CHECKING:
+    from eager.engine.tensor import Tensor
+
+#: Counts every in-place write of the process: a compiled program whose packed
+#: weights are older than this looks whether its own parameters were written.
+EPOCH = [0]
+
+
+def apply_inplace(op: Op, target: Tensor, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+    """``target = op(target, *args)`` in the memory of ``target``."""
+    mode = MODE.get()
+    others = any(getattr(a, "_needs", False) for a in args)
+    if mode.recorder is None and not (mode.grad and (target._needs or others)):
+        run = op.run
+        if isinstance(run, np.ufunc) and _plain(target, args):
+            run(target._array, *(getattr(a, "_array", a) for a in args), out=target._array)
+            touch(target)
+            return target
+    return write(target, lambda old: apply(op, (old, *args), attrs), op.name + "_")
+
+
+def _plain(target: Tensor, args: tuple[Any, ...]) -> bool:
+    """Whether NumPy's own in-place form means what torch's does."""
+    array = target._array
+    return array.dtype.kind == "f" and all(
+        type(a) in (int, float)
+        or (getattr(a, "_array", None) is not None and a._array.dtype is array.dtype
+            and broadcast_fits(a._array.shape, array.shape))
+        for a in args)
+
+
+def broadcast_fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether ``shape`` broadcasts to exactly ``target``."""
+    if shape == target:
+        return True
+    offset = len(target) - len(shape)
+    return offset >= 0 and all(d in (1, target[i + offset]) for i, d in enumerate(shape))
+
+
+def copy_into(target: Tensor, source: Any) -> Tensor:
+    """``target[...] = source``."""
+
+    def value(old: Tensor) -> Tensor:
+        new = source
+        if not hasattr(new, "_needs"):
+            new = (apply(TABLE["full"], (), {"shape": (), "value": new, "dtype": target.dtype})
+                   if type(new) in (bool, int, float) else type(old)(np.asarray(new)))
+        if new.dtype is not target.dtype:
+            new = apply(TABLE["cast"], (new,), {"dtype": target.dtype})
+        if tuple(new.shape) != tuple(target.shape):
+            new = apply(TABLE["broadcast_to"], (new,), {"shape": tuple(target.shape)})
+        return new
+
+    return write(target, value, "copy_")
+
+
+def write(target: Tensor, compute: Callable[[Tensor], Tensor], name: str) -> Tensor:
+    """Replace the value of ``target`` by ``compute(old)``, in memory, history and views."""
+    mode = MODE.get()
+    if mode.grad and target._needs and target._node is None and not _grad_view(target):
+        raise OpError(f"{name}: a leaf that requires grad is written in place; "
+                      f"wrap the write in no_grad(), or write to a copy")
+    if target._view is not None:
+        target._view.refresh(target)
+    old = before_write(target)
+    new = compute(old)
+    _check_fits(target, new, name)
+    if new.dtype is not target.dtype:
+        new = apply(TABLE["cast"], (new,), {"dtype": target.dtype})
+    views = _chain(target)
+    bases = [(parent, before_write(parent)) for parent, _ in views]
+    if mode.recorder is None:
+        np.copyto(target._array, new._array)
+    else:
+        mode.recorder.write(target, new)
+    touch(target)
+    _adopt(target, new)
+    value = new
+    for (parent, view), (_, was) in zip(views, bases, strict=True):
+        value = _put(parent, view, was, value)
+    for _, view in views:
+        assert target._storage is not None
+        view.version = target._storage.version
+    return target
+
+
+def before_write(target: Tensor) -> Tensor:
+    """A tensor with the present value and history: what the tape may save."""
+    mode = MODE.get()
+    if mode.recorder is not None:
+        return apply(TABLE["clone"], (target,))
+    old = type(target).__new__(type(target))
+    old._array = target._array.copy() if mode.grad else target._array
+    old._needs, old._node = target._needs and target._node is not None, target._node
+    old._storage = old._view = old.grad = None
+    return old
+
+
+def _put(parent: Tensor, view: View, was: Tensor, value: Tensor) -> Tensor:
+    """Let the parent of a written view hold the write too; its value is returned."""
+    mode = MODE.get()
+    if mode.recorder is None and not (mode.grad and (value._needs or was._needs)):
+        return value  # the memory is shared: nothing else to do
+    from eager.engine.tensor import TAPED
+
+    assert view.op.put is not None
+    whole: Tensor = view.op.put(TAPED, was, value, **view.attrs)
+    if mode.recorder is not None:
+        mode.recorder.write(parent, whole)
+    _adopt(parent, whole)
+    return whole
+
+
+def _chain(target: Tensor) -> list[tuple[Tensor, View]]:
+    """The tensors ``target`` is a view of, nearest first."""
+    chain = []
+    view = target._view
+    while view is not None:
+        chain.append((view.parent, view))
+        view = view.parent._view
+    return chain
+
+
+def _grad_view(target: Tensor) -> bool:
+    return target._view is not None and target._node is not None
+
+
+def _adopt(target: Tensor, value: Tensor) -> None:
+    if MODE.get().grad and (value._needs or target._node is not None):
+        target._node, target._needs = value._node, value._needs
+
+
+def touch(target: Tensor) -> None:
+    """Count a write to the memory of ``target``."""
+    if target._storage is None:
+        target._storage = Storage()
+    target._storage.version += 1
+    EPOCH[0] += 1
+
+
+def _check_fits(target: Tensor, new: Tensor, name: str) -> None:
+    if tuple(new.shape) != tuple(target.shape):
+        broadcast_shapes(tuple(new.shape), tuple(target.shape))
+        raise OpError(f"{name}: the result is {new.type}, which does not fit in place into "
+                      f"{target.type}")
+    kinds = "bif"
+    if kinds.index(new.dtype.kind) > kinds.index(target.dtype.kind):
+        raise OpError(f"{name}: the result is {new.dtype.public}, which cannot be stored in place "
+                      f"in a {target.dtype.public} tensor")

@@ -1,0 +1,1 @@
+"""The op table: one value per operator, read by every layer above."""

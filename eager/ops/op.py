@@ -1,0 +1,184 @@
+"""What an operator is.  One `Op` serves every layer; nothing else describes it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from eager.ops import scalar
+from eager.ops.errors import OpError
+from eager.ops.families import Family, Pointwise
+from eager.ops.types import DType, Type
+
+
+@dataclass(frozen=True)
+class Example:
+    """Operands and attributes on which the laws run an op.
+
+    ``operands`` are shapes (drawn from the op's ``domain`` in float), arrays
+    taken as they are, or ``(shape, dtype name)`` pairs.
+    """
+
+    operands: tuple[Any, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How users reach an op or a composite.
+
+    ``where`` lists the namespaces: ``eager``, ``nn.functional``, ``method``,
+    ``inplace`` (the method with a trailing underscore) and operators such as
+    ``__add__``.  ``names`` are further names for the same thing.
+    """
+
+    where: tuple[str, ...] = ("eager", "method")
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator: its contract, its meaning, its derivative, its kernel and its examples."""
+
+    name: str
+    doc: str
+    #: ``(*types, /, **attrs) -> Type``; positional-only parameters are the operands,
+    #: keyword-only ones the typed attribute schema.  Raises OpError.
+    infer: Callable[..., Any]
+    kernel: Family
+    #: ``(*arrays, **attrs) -> array``; default: the pointwise body with NumPy.
+    forward: Callable[..., Any] | None = None
+    #: ``(F, g, out, *inputs, **attrs) -> one gradient or None per input``.  Pure, in
+    #: terms of ``F``; gradients of broadcast operands are summed to shape by the caller.
+    grad: Callable[..., tuple[Any, ...]] | None = None
+    #: ``(F, *inputs, **attrs) -> value`` in terms of other ops, for targets without the family.
+    decompose: Callable[..., Any] | None = None
+    #: What ``grad`` reads besides shapes: operand positions, and "out".
+    saves: tuple[int | str, ...] = ()
+    #: How operands of different dtypes meet: ``same`` (promoted together), ``float``
+    #: (promoted, integers become float32) or ``none`` (taken as they are).
+    promote: str = "none"
+    #: Where NumPy is laxer than the contract: ``(*arrays, **attrs)`` raises OpError.
+    precheck: Callable[..., None] | None = None
+    #: ``(F, base, value, **attrs) -> base``: writes through a view (views that alias only).
+    put: Callable[..., Any] | None = None
+    #: torch's signature over the op: ``(F, input, ..., dim=...) -> value``; None: the operands.
+    public: Callable[..., Any] | None = None
+    spelling: Spelling | None = Spelling()
+    commutative: bool = False
+    variadic: bool = False  #: takes any number of operands
+    domain: tuple[float, float] = (-2.0, 2.0)
+    examples: tuple[Example, ...] = (Example(((2, 3),)),)
+    #: Operands and attributes that eager, interpreter, compiled and runner refuse alike.
+    rejects: tuple[Example, ...] = ()
+    #: Why no target compiles it, or None.
+    not_compiled: str | None = None
+    onnx: str | None = None
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.infer, eval_str=True).parameters
+
+    @cached_property
+    def arity(self) -> int:
+        """Number of operands (of a variadic op: 0)."""
+        return sum(p.kind is p.POSITIONAL_ONLY for p in self._parameters.values())
+
+    @cached_property
+    def attrs(self) -> dict[str, inspect.Parameter]:
+        """The attribute schema: keyword-only parameters of ``infer``."""
+        return {n: p for n, p in self._parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+    @cached_property
+    def expr(self) -> scalar.Scalar:
+        """The body of a pointwise op as an expression of its operands."""
+        assert isinstance(self.kernel, Pointwise)
+        return self.kernel.body(*map(scalar.arg, range(self.arity)))
+
+    @cached_property
+    def run(self) -> Callable[..., Any]:
+        """``(*arrays, **attrs) -> array``: the op on NumPy arrays."""
+        if self.forward is not None:
+            return self.forward
+        expr = self.expr
+        if isinstance(expr, scalar.Expr) and expr.args == tuple(
+            map(scalar.arg, range(self.arity))
+        ):
+            return scalar.INSTRS[expr.instr].numpy
+        return lambda *arrays: scalar.evaluate(expr, arrays)
+
+    @cached_property
+    def saved_inputs(self) -> tuple[int, ...]:
+        return tuple(s for s in self.saves if isinstance(s, int))
+
+    @cached_property
+    def saves_out(self) -> bool:
+        return "out" in self.saves
+
+    def result_type(self, types: Sequence[Type], attrs: Mapping[str, Any]) -> Type:
+        """Check one application against the contract and type its result."""
+        if not self.variadic and len(types) != self.arity:
+            raise OpError(f"{self.name}: takes {self.arity} operands, got {len(types)}")
+        for name in attrs:
+            if name not in self.attrs:
+                known = ", ".join(self.attrs) or "none"
+                raise OpError(f"{self.name}: has no attribute {name!r}; it has {known}")
+        for name, parameter in self.attrs.items():
+            if name not in attrs and parameter.default is parameter.empty:
+                raise OpError(f"{self.name}: attribute {name!r} is missing")
+        for name, value in attrs.items():
+            _check_attribute(self.name, name, self.attrs[name].annotation, value)
+        try:
+            result: Type = self.infer(*types, **attrs)
+        except OpError as e:
+            raise OpError(f"{self.name}: {e}") from None
+        return result
+
+
+def _is_dim(value: Any) -> bool:
+    return type(value) is int or hasattr(value, "__dim__")
+
+
+_CHECKS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    int: ("an int", _is_dim),
+    float: ("a number", lambda v: type(v) in (int, float)),
+    bool: ("a bool", lambda v: type(v) is bool),
+    str: ("a string", lambda v: type(v) is str),
+    DType: ("a dtype", lambda v: isinstance(v, DType)),
+    tuple[int, ...]: ("a tuple of ints", lambda v: type(v) is tuple and all(map(_is_dim, v))),
+}
+
+
+def _check_attribute(op: str, name: str, annotation: Any, value: Any) -> None:
+    words, accepts = _CHECKS.get(annotation, ("anything", lambda v: True))
+    if not accepts(value):
+        raise OpError(f"{op}: attribute {name!r} is {words}, got {value!r}")
+
+
+def operand_arrays(op: Op, example: Example, rng: np.random.Generator,
+                   dtype: str = "f32") -> list[np.ndarray[Any, Any]]:
+    """Draw the operands of an example: shapes from the op's domain, arrays as they are."""
+    from eager.ops.types import dtype_named
+
+    low, high = op.domain
+    drawn: list[np.ndarray[Any, Any]] = []
+    for operand in example.operands:
+        if isinstance(operand, np.ndarray):
+            drawn.append(operand)
+            continue
+        shape, name = operand, dtype
+        if len(operand) == 2 and isinstance(operand[1], str):
+            shape, name = operand
+        target = dtype_named(name)
+        values = rng.uniform(low, high, shape)
+        if target.kind == "b":
+            values = values > (low + high) / 2
+        elif target.kind == "i":
+            values = np.round(values)
+        drawn.append(np.asarray(values).astype(target.numpy))
+    return drawn

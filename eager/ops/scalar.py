@@ -1,0 +1,171 @@
+"""The scalar instruction set: all that a target has to know about arithmetic.
+
+The body of a pointwise op is an ordinary function of scalars.  Called with
+`Expr` leaves it builds a tree; NumPy evaluates the tree on whole arrays, and a
+kernel printer prints it in its own language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Number = bool | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Instr:
+    """One scalar instruction.
+
+    ``numpy`` evaluates whole arrays.  ``result`` is ``same`` (the operands'
+    dtype), ``bool``, or ``cast`` (the dtype is the node's own).
+    ``heavy`` marks what is dear enough to be computed once and kept.
+    """
+
+    numpy: Callable[..., Any]
+    arity: int
+    result: str = "same"
+    heavy: bool = False
+
+
+def _erf(x: Any) -> Any:
+    from eager.ops.special import erf
+    return erf(x)
+
+
+def _sigmoid(x: Any) -> Any:
+    # exp of a negative number only: no overflow, full precision in both tails.
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _rsqrt(x: Any) -> Any:
+    return np.reciprocal(np.sqrt(x))
+
+
+INSTRS: dict[str, Instr] = {
+    "add": Instr(np.add, 2),
+    "sub": Instr(np.subtract, 2),
+    "mul": Instr(np.multiply, 2),
+    "div": Instr(np.divide, 2),
+    "floordiv": Instr(np.floor_divide, 2),
+    "mod": Instr(np.remainder, 2),
+    "neg": Instr(np.negative, 1),
+    "abs": Instr(np.absolute, 1),
+    "sign": Instr(np.sign, 1),
+    "maximum": Instr(np.maximum, 2),
+    "minimum": Instr(np.minimum, 2),
+    "pow": Instr(np.power, 2, heavy=True),
+    "exp": Instr(np.exp, 1, heavy=True),
+    "expm1": Instr(np.expm1, 1, heavy=True),
+    "log": Instr(np.log, 1, heavy=True),
+    "log1p": Instr(np.log1p, 1, heavy=True),
+    "tanh": Instr(np.tanh, 1, heavy=True),
+    "sigmoid": Instr(_sigmoid, 1, heavy=True),
+    "erf": Instr(_erf, 1, heavy=True),
+    "sin": Instr(np.sin, 1, heavy=True),
+    "cos": Instr(np.cos, 1, heavy=True),
+    "sqrt": Instr(np.sqrt, 1, heavy=True),
+    "rsqrt": Instr(_rsqrt, 1, heavy=True),
+    "floor": Instr(np.floor, 1),
+    "ceil": Instr(np.ceil, 1),
+    "trunc": Instr(np.trunc, 1),
+    "round": Instr(np.rint, 1),
+    "eq": Instr(np.equal, 2, "bool"),
+    "ne": Instr(np.not_equal, 2, "bool"),
+    "lt": Instr(np.less, 2, "bool"),
+    "le": Instr(np.less_equal, 2, "bool"),
+    "gt": Instr(np.greater, 2, "bool"),
+    "ge": Instr(np.greater_equal, 2, "bool"),
+    "and": Instr(np.bitwise_and, 2),
+    "or": Instr(np.bitwise_or, 2),
+    "xor": Instr(np.bitwise_xor, 2),
+    "not": Instr(np.logical_not, 1, "bool"),
+    "select": Instr(np.where, 3),
+    "cast": Instr(lambda x: x, 1, "cast"),
+}
+
+
+class Arithmetic:
+    """Operator spelling for scalar expressions."""
+
+    __slots__ = ()
+
+    def __add__(self, o: Any) -> Expr:
+        return Expr("add", (self, o))
+
+    def __radd__(self, o: Any) -> Expr:
+        return Expr("add", (o, self))
+
+    def __sub__(self, o: Any) -> Expr:
+        return Expr("sub", (self, o))
+
+    def __rsub__(self, o: Any) -> Expr:
+        return Expr("sub", (o, self))
+
+    def __mul__(self, o: Any) -> Expr:
+        return Expr("mul", (self, o))
+
+    def __rmul__(self, o: Any) -> Expr:
+        return Expr("mul", (o, self))
+
+    def __truediv__(self, o: Any) -> Expr:
+        return Expr("div", (self, o))
+
+    def __rtruediv__(self, o: Any) -> Expr:
+        return Expr("div", (o, self))
+
+    def __neg__(self) -> Expr:
+        return Expr("neg", (self,))
+
+    def __gt__(self, o: Any) -> Expr:
+        return Expr("gt", (self, o))
+
+    def __lt__(self, o: Any) -> Expr:
+        return Expr("lt", (self, o))
+
+
+@dataclass(frozen=True, slots=True)
+class Expr(Arithmetic):
+    """One scalar expression: an instruction and its operands, or ``arg i``."""
+
+    instr: str
+    args: tuple[Any, ...]
+
+    @property
+    def is_arg(self) -> bool:
+        return self.instr == "arg"
+
+
+Scalar = Expr | Number
+
+
+def arg(i: int) -> Expr:
+    """Operand ``i`` of the body."""
+    return Expr("arg", (i,))
+
+
+def call(instr: str, *args: Scalar) -> Expr:
+    """Apply an instruction that has no operator spelling."""
+    if instr not in INSTRS:
+        raise KeyError(f"no scalar instruction {instr!r}")
+    return Expr(instr, args)
+
+
+def evaluate(e: Scalar, args: Sequence[Any]) -> Any:
+    """Run the tree on whole arrays with NumPy's column."""
+    if not isinstance(e, Expr):
+        return e
+    if e.is_arg:
+        return args[e.args[0]]
+    return INSTRS[e.instr].numpy(*(evaluate(a, args) for a in e.args))
+
+
+def instructions(e: Scalar) -> set[str]:
+    """Every instruction the tree uses."""
+    if not isinstance(e, Expr) or e.is_arg:
+        return set()
+    return {e.instr}.union(*(instructions(a) for a in e.args))

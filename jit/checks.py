@@ -1,0 +1,96 @@
+"""Arguments against a program's ports: what was wanted, what came, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eager.ops.errors import OpError
+from eager.ops.types import dtype_named, dtype_of
+from jit.layout import Layout, Port, Size
+
+
+def shape_words(shape: Sequence[Size]) -> str:
+    """A declared shape as users read it: ``[batch, 64]``."""
+    return "[" + ", ".join(size_words(s) for s in shape) + "]"
+
+
+def size_words(size: Size) -> str:
+    if isinstance(size, list):
+        op, left, right = size
+        return f"({size_words(left)} {op} {size_words(right)})"
+    return str(size)
+
+
+def bind_arguments(layout: Layout, arrays: Sequence[Any]) -> dict[str, int]:
+    """Check every argument and find the dims; OpError says which argument differs and how."""
+    dims: dict[str, int] = {}
+    if len(arrays) != len(layout.inputs):
+        raise OpError(f"the program takes {len(layout.inputs)} arrays "
+                      f"({', '.join(p.name for p in layout.inputs)}), got {len(arrays)}")
+    ranges = {d.name: d for d in layout.dims}
+    for port, array in zip(layout.inputs, arrays, strict=True):
+        _check_type(port, array)
+        for axis, (want, got) in enumerate(zip(port.shape, array.shape, strict=True)):
+            if isinstance(want, str):
+                known = dims.setdefault(want, got)
+                limit = ranges[want]
+                if not limit.min <= got <= limit.max:
+                    raise OpError(f"argument {port.name!r}: dim {axis} is {got}, but {want!r} was "
+                                  f"declared in [{limit.min}, {limit.max}]; trace with a wider "
+                                  f"jit.Dim({want!r}, min=..., max=...)")
+                if known != got:
+                    raise OpError(f"argument {port.name!r}: dim {axis} is {got}, but {want!r} is "
+                                  f"{known} in an earlier argument")
+            elif isinstance(want, int) and want != got:
+                raise OpError(
+                    f"argument {port.name!r}: wanted shape {shape_words(port.shape)}, got "
+                    f"{list(array.shape)}: dim {axis} is {got} and was {want} in the example; "
+                    f"declare it in dynamic_shapes to let it vary")
+    return dims
+
+
+def _check_type(port: Port, array: Any) -> None:
+    wanted = f"{dtype_named(port.dtype).public} {shape_words(port.shape)}"
+    if not isinstance(array, np.ndarray):
+        raise OpError(f"argument {port.name!r}: wanted a tensor or array {wanted}, got "
+                      f"{type(array).__name__}")
+    if array.dtype != dtype_named(port.dtype).numpy:
+        raise OpError(f"argument {port.name!r}: wanted {wanted}, got dtype "
+                      f"{array.dtype}; convert it, for example with .to(eager."
+                      f"{dtype_named(port.dtype).public})")
+    if array.ndim != len(port.shape):
+        raise OpError(f"argument {port.name!r}: wanted {len(port.shape)} dims, {wanted}, got "
+                      f"{array.ndim}: {list(array.shape)} of {dtype_of(array.dtype).public}")
+
+
+def refuse_overlap(arrays: Sequence[np.ndarray[Any, Any]], written: Sequence[int],
+                   names: Sequence[str]) -> None:
+    """A written argument may not share memory with another: the program reads both."""
+    for k in written:
+        for j, other in enumerate(arrays):
+            if j != k and np.may_share_memory(arrays[k], other):
+                raise OpError(f"argument {names[k]!r} is written by the program and shares memory "
+                              f"with {names[j]!r}; pass a copy of one of them")
+
+
+_CODES = {
+    1: "the native code has another ABI version than this package; recompile",
+    2: "the arena is too small",
+    3: "the CPU lacks the level that was asked for",
+    4: "integer division by zero",
+    5: "a float is out of range for the integer it is converted to (or NaN)",
+    6: "index {value} is out of range",
+    7: "out of memory",
+}
+
+
+def word_error(layout: Layout, code: int, node: int, value: int) -> OpError:
+    """The error of a call that native code ended."""
+    words = _CODES.get(code, f"error {code}").format(value=value)
+    if 0 <= node < len(layout.places):
+        place = layout.places[node]
+        return OpError(f"{place.op}: {words}" + (f" (at {place.location})" if place.location else ""))
+    return OpError(words)

@@ -1,0 +1,207 @@
+"""Symbolic sizes: integers that are known only when a program runs.
+
+A `SymInt` is not an ``int``: whatever would silently bake its example value
+(``int``, ``range``, truth, a comparison that its range does not decide) raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eager.ops.errors import TraceError
+from eager.ops.types import Type
+from jit.kernels.index import Index, Var
+
+LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A dynamic dimension, as users name it: any size in ``[min, max]``."""
+
+    name: str
+    min: int = 0
+    max: int = LARGEST
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise TraceError(f"a Dim is named by an identifier, got {self.name!r}")
+        if not 0 <= self.min <= self.max <= LARGEST:
+            raise TraceError(f"Dim {self.name!r}: wanted 0 <= min <= max <= {LARGEST}, "
+                             f"got min={self.min}, max={self.max}")
+
+    @property
+    def size(self) -> SymInt:
+        """The dimension as an integer to compute with."""
+        return SymInt(Index.of(Var(self.name, None, self.min, self.max)))
+
+
+class SymInt:
+    """An integer expression over dims, with Python's arithmetic and provable comparisons."""
+
+    __slots__ = ("index",)
+    #: What `eager.ops` recognises a symbolic size by.
+    __dim__ = True
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+
+    def __add__(self, other: Any) -> Any:
+        return _lift(other, lambda o: self.index + o)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return _lift(other, lambda o: self.index - o)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _lift(other, lambda o: o - self.index)
+
+    def __mul__(self, other: Any) -> Any:
+        return _lift(other, lambda o: self.index * o)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Any:
+        return of_index(-self.index)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _lift(other, lambda o: self.index // o)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _lift(other, lambda o: o // self.index)
+
+    def __mod__(self, other: Any) -> Any:
+        return _lift(other, lambda o: self.index % o)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _lift(other, lambda o: o % self.index)
+
+    def __eq__(self, other: object) -> bool:
+        known = self._equals(other)
+        if known is None:
+            raise TraceError(
+                f"whether {self} == {other} depends on the sizes of the call, so a trace cannot "
+                f"decide it; declare the dimension static, or give its Dim a range that decides")
+        return known
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def _equals(self, other: object) -> bool | None:
+        if not is_size(other):
+            return False
+        low, high = spread(self.index - to_index(other))
+        if low == high == 0:
+            return True
+        if (low is not None and low > 0) or (high is not None and high < 0):
+            return False
+        return None
+
+    def __hash__(self) -> int:
+        return hash(self.index)
+
+    def __lt__(self, other: Any) -> bool:
+        return _below(self, other, 1)
+
+    def __le__(self, other: Any) -> bool:
+        return _below(self, other, 0)
+
+    def __gt__(self, other: Any) -> bool:
+        return _below(other, self, 1)
+
+    def __ge__(self, other: Any) -> bool:
+        return _below(other, self, 0)
+
+    def __bool__(self) -> bool:
+        return not self == 0
+
+    def _refuse(self, what: str) -> TraceError:
+        return TraceError(
+            f"{what} of the dynamic size {self} would bake the example's value; keep it symbolic "
+            f"(arithmetic with + - * // % is recorded), or do not declare the dimension dynamic")
+
+    def __int__(self) -> int:
+        raise self._refuse("int()")
+
+    def __index__(self) -> int:
+        raise self._refuse("the value")
+
+    def __float__(self) -> float:
+        raise self._refuse("float()")
+
+    def __truediv__(self, other: Any) -> Any:
+        raise self._refuse("true division")
+
+    __rtruediv__ = __truediv__
+
+    def __repr__(self) -> str:
+        return str(self.index)
+
+
+def is_size(value: object) -> bool:
+    """Whether a value counts as a dimension."""
+    return type(value) is int or isinstance(value, SymInt)
+
+
+def to_index(size: Any) -> Index:
+    """A size, concrete or symbolic, as an expression over dims."""
+    return size.index if isinstance(size, SymInt) else Index.of(size)
+
+
+def of_index(index: Index) -> Any:
+    """The size of an expression: an int where it is constant."""
+    value = index.constant
+    return SymInt(index) if value is None else value
+
+
+def evaluate(size: Any, values: Mapping[str, int]) -> int:
+    """The number of a size for given dims."""
+    return int(size.index.evaluate(values)) if isinstance(size, SymInt) else int(size)
+
+
+def same_size(a: Any, b: Any) -> bool:
+    """Whether two sizes are the same expression; unlike ``==`` this never has to know more."""
+    return to_index(a) == to_index(b)
+
+
+def same_type(a: Any, b: Any) -> bool:
+    """Whether two types (or tuples of types, as ``cond`` has) are written the same."""
+    if isinstance(a, tuple) or isinstance(b, tuple):
+        return (isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b)
+                and all(map(same_type, a, b)))
+    return (isinstance(a, Type) and isinstance(b, Type) and a.dtype is b.dtype
+            and len(a.shape) == len(b.shape) and all(map(same_size, a.shape, b.shape)))
+
+
+def spread(index: Index) -> tuple[int | None, int | None]:
+    """The smallest and largest value for dims in their ranges; None where unknown."""
+    low: int | None = 0
+    high: int | None = 0
+    for monomial, c in index.terms:
+        least, most = 1, 1
+        for atom in monomial:
+            if not isinstance(atom, Var) or atom.high is None:
+                return None, None
+            least, most = least * atom.low, most * atom.high
+        a, b = sorted((c * least, c * most))
+        low, high = low + a, high + b
+    return low, high
+
+
+def _lift(other: Any, f: Any) -> Any:
+    return of_index(f(to_index(other))) if is_size(other) else NotImplemented
+
+
+def _below(a: Any, b: Any, gap: int) -> bool:
+    """Whether ``a + gap <= b``, if the ranges tell."""
+    low, high = spread(to_index(b) - to_index(a))
+    if low is not None and low >= gap:
+        return True
+    if high is not None and high < gap:
+        return False
+    raise TraceError(
+        f"whether {a} {'<' if gap else '<='} {b} depends on the sizes of the call, so a trace "
+        f"cannot decide it; give the Dim a range that does, for example jit.Dim(name, min=2)")

@@ -1,0 +1,156 @@
+"""The graph: a straight line of immutable typed nodes; a node *is* the value it defines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from eager.ops.op import Op
+from eager.ops.types import Type
+from jit.dims import Dim
+
+#: What a value from outside is: given by the caller, or state found by name.
+ROLES = ("argument", "parameter", "buffer", "optimizer", "stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in the user's code a node was made, and in which module."""
+
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    scope: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line} {self.function}".strip() if self.file else ""
+        return " > ".join(p for p in (place, ".".join(self.scope)) if p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """A value given from outside: an argument of the call, or state by name."""
+
+    name: str
+    type: Type
+    role: str = "argument"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Const:
+    """An array held beside the graph; prints as ``@k``."""
+
+    array: np.ndarray[Any, Any]
+    name: str = ""  #: where it came from
+
+    @property
+    def type(self) -> Type:
+        return Type.of(self.array)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One op applied.
+
+    Of an op with regions (``cond``) ``type`` is a tuple and op ``result`` picks from it.
+    """
+
+    op: Op
+    args: tuple[Value, ...]
+    attrs: Mapping[str, Any]
+    type: Any
+    regions: tuple[Graph, ...] = ()
+    location: Location = Location()
+
+    def __str__(self) -> str:
+        return f"{self.op.name}({', '.join(str(a.type) for a in self.args)})"
+
+
+Value = Input | Const | Node
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Values in, nodes in an order of evaluation, values out, and state that is replaced.
+
+    ``updates`` pairs an input with the value it has after the call.
+    """
+
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Value, ...]
+    updates: tuple[tuple[Input, Value], ...] = ()
+    dims: tuple[Dim, ...] = ()
+    name: str = field(default="graph", compare=False)
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        """Every value wanted at the end."""
+        return (*self.outputs, *(v for _, v in self.updates))
+
+    @property
+    def consts(self) -> tuple[Const, ...]:
+        """The arrays beside the graph and its regions, in order of first use."""
+        found: dict[Const, None] = {}
+        for node in self.nodes:
+            found.update((a, None) for a in node.args if isinstance(a, Const))
+            for region in node.regions:
+                found.update((c, None) for c in region.consts)
+        found.update((v, None) for v in self.results if isinstance(v, Const))
+        return tuple(found)
+
+    def __str__(self) -> str:
+        from jit.text import print_graph
+
+        return print_graph(self)
+
+
+def rewrite(graph: Graph, swap: Any) -> Graph:
+    """The graph with each node replaced by ``swap(node)``, whose operands are already new.
+
+    ``swap`` returns a value (the node itself, an operand, a const, a new node), or a list of
+    nodes of which the last takes its place.
+    """
+    new: dict[Value, Value] = {}
+    nodes: list[Node] = []
+    present: set[int] = set()
+
+    def emit(node: Node) -> None:
+        if id(node) not in present:
+            present.add(id(node))
+            nodes.append(node)
+
+    for node in graph.nodes:
+        args = tuple(new.get(a, a) for a in node.args)
+        same = all(a is b for a, b in zip(args, node.args, strict=True))
+        made = swap(node if same else replace(node, args=args))
+        if isinstance(made, list):
+            for n in made:
+                emit(n)
+            made = made[-1]
+        elif isinstance(made, Node):
+            emit(made)
+        new[node] = made
+    return replace(graph, nodes=tuple(nodes),
+                   outputs=tuple(new.get(v, v) for v in graph.outputs),
+                   updates=tuple((i, new.get(v, v)) for i, v in graph.updates))
+
+
+def users(graph: Graph) -> dict[Value, list[Node]]:
+    """Who reads each value (results are no readers)."""
+    found: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for a in node.args:
+            found.setdefault(a, []).append(node)
+    return found
+
+
+def walk(graph: Graph) -> Iterator[Node]:
+    """Every node, also inside regions."""
+    for node in graph.nodes:
+        yield node
+        for region in node.regions:
+            yield from walk(region)

@@ -1,0 +1,1 @@
+"""From fused groups to loop nests, readable kernel source and the driver that calls them."""

@@ -1,0 +1,1 @@
+"""What differs between CPUs: instruction sets, microkernels, and LLVM that emits for them."""
