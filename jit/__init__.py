@@ -1,1 +1,27 @@
 """Trace eager models into a static graph and compile it to native kernels."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "jit.program": ("Program", "trace"),
+    "jit.dims": ("Dim", "SymInt"),
+    "jit.control": ("cond",),
+    "jit.compiled": ("compile",),
+    "eager.ops.errors": ("CompileError", "GraphError", "OpError", "TraceError"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'jit' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)

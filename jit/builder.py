@@ -25,9 +25,11 @@ class Builder:
     def __init__(self, location: Location = Location(),  # noqa: B008 (frozen)
                  table: Mapping[str, Op] | None = None) -> None:
         if table is None:
-            from eager.ops.table import TABLE as table
+            from eager.ops.table import TABLE
+
+            table = TABLE
         self.location = location
-        self.table = table
+        self.table: Mapping[str, Op] = table
         self.nodes: list[Node] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -54,7 +56,7 @@ class Builder:
         """What `jit.graph.rewrite` takes: the nodes with ``value`` last, or ``value`` itself
         where it was there before."""
         if value in self.nodes:
-            return self.nodes[:self.nodes.index(value) + 1]  # type: ignore[arg-type]
+            return self.nodes[:self.nodes.index(value) + 1]
         return value
 
     # --- promotion -----------------------------------------------------------------------------

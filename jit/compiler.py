@@ -6,14 +6,16 @@ an object of its own, cached on disk under its text, so programs share what they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jit.kernels.driver import PARAMETERS, pointer_type
 from jit.kernels.library import RESULTS, ROUTINES, Routine
 from jit.kernels.steps import Kernel
 from jit.lowering import Module
-from jit.native import cache
+from jit.native import cache, sources
+from jit.versions import fingerprint
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def pieces(module: Module) -> tuple[Piece, ...]:
 
 def portable_ir(piece: Piece, known: dict[str, Piece]) -> str:
     """Scalar IR of one piece that serves every level, from the cache or from Numba."""
-    key = cache.digest("ir", _versions(), _bare(piece), [known[c].signature for c in piece.calls])
+    key = cache.digest("ir", fingerprint(), repr(_bare(piece)), [known[c].signature for c in piece.calls])
     held = cache.get(key)
     if held is not None:
         return held.decode()
@@ -99,41 +101,33 @@ def _fork_types(piece: Piece) -> tuple[str, ...]:
 
 def _bare(piece: Piece) -> Piece:
     """The piece without its comments, which hold places of the user's code."""
-    import re
-    from dataclasses import replace
-
     return replace(piece, source=re.sub(r"  #.*", "", piece.source))
-
-
-def _versions() -> tuple[str, ...]:
-    """What a cached text or object depends on besides its source."""
-    from jit.versions import fingerprint
-
-    return fingerprint()
 
 
 def objects(texts: Sequence[str], level: str) -> list[bytes]:
     """The pieces of one level, its microkernels and what every level needs, as objects."""
-    from jit.native import memory
     from jit.targets.isa import ISAS
     from jit.targets.microkernels import kernel_module
 
     isa = ISAS[level]
     found = [_object(t, level, 3) for t in texts]
     found.append(_object(kernel_module(isa), level, 1))
-    found.append(_object(memory.text(), level, 0))
+    found.append(_object(sources.text("memory", sources.machine_of(isa.triple)), level, 0))
     return found
 
 
 def _object(text: str, level: str, effort: int) -> bytes:
-    key = cache.digest("object", _versions(), text, level, effort)
+    key = cache.digest("object", fingerprint(), text, level, effort)
     held = cache.get(key)
     if held is not None:
         return held
-    from jit.targets.isa import ISAS
-    from jit.targets.machine import compile_ir
+    from jit.targets import machine
+    from jit.targets.isa import ISAS, host_levels
 
-    made = compile_ir(text, ISAS[level], level=effort)
+    # LLVM may abort the process on another machine's code: that happens in a child.
+    emit = machine.compile_ir if host_levels() and level in ("v2", "v3", "v4") else (
+        machine.compile_ir_isolated)
+    made = emit(text, ISAS[level], level=effort)
     cache.put(key, made)
     return made
 
@@ -144,11 +138,11 @@ def shared_object(module: Module, levels: Sequence[str], *, runtime: bool = Fals
     ``runtime`` puts the thread pool in, for a file that stands alone.
     """
     parts = pieces(module)
-    key = cache.digest("so", _versions(), [_bare(p) for p in parts], tuple(levels), runtime)
+    key = cache.digest("so", fingerprint(), [repr(_bare(p)) for p in parts], tuple(levels), runtime)
     held = cache.get(key)
     if held is not None:
         return held
-    from jit.native import dispatcher, elf, pool
+    from jit.native import elf
     from jit.targets.isa import ISAS
 
     known = {p.name: p for p in parts}
@@ -160,13 +154,42 @@ def shared_object(module: Module, levels: Sequence[str], *, runtime: bool = Fals
         found += own
         groups += [f"__{level}"] * len(own)
     base = levels[0]
-    shared = [dispatcher.text(tuple(levels), ISAS[base].triple)]
-    exports = ["ej_run", "ej_level"]
-    if runtime:
-        shared.append(pool.text(ISAS[base].triple))
-        exports.append("ej_pool_start")
-    found += [_object(t, base, 2) for t in shared]
+    shared = ["dispatch", "memory", *(["pool"] if runtime else [])]
+    found += [_native(name, base) for name in shared]
     groups += [""] * len(shared)
+    exports = ["ej_run", "ej_level", *(["ej_pool_start"] if runtime else [])]
     linked = elf.link(found, exports, "program.so", groups=groups)
     cache.put(key, linked)
     return linked
+
+
+def _native(name: str, level: str) -> bytes:
+    """One of the C pieces for the machine of a level."""
+    from jit.targets.isa import ISAS
+
+    # `memory` must stay loops; the others are optimised already.
+    return _object(sources.text(name, sources.machine_of(ISAS[level].triple)), level,
+                   0 if name == "memory" else 1)
+
+
+#: What the process has when it is Python: the entry calls these.
+_PYTHON = ("PyObject_Vectorcall", "Py_IncRef", "Py_DecRef", "PyEval_SaveThread",
+           "PyEval_RestoreThread", "PyTuple_New", "PyTuple_SetItem")
+
+
+def runtime_object() -> bytes:
+    """The ``.so`` with the pool and, on x86-64, the native entry of this process."""
+    from jit.native import elf
+    from jit.targets.isa import host_level
+
+    level = "aarch64" if host_level() == "aarch64" else "v2"
+    names = ["memory", "pool", *(["entry"] if level == "v2" else [])]
+    exports = ["ej_pool_start", "ej_pool_after_fork",
+               *(["ej_entry", "ej_entry_slots"] if level == "v2" else [])]
+    key = cache.digest("runtime", fingerprint(), level)
+    held = cache.get(key)
+    if held is None:
+        held = elf.link([_native(n, level) for n in names], exports, "eager-jit-runtime.so",
+                        allowed=(*elf.ALLOWED_UNDEFINED, *_PYTHON))
+        cache.put(key, held)
+    return held

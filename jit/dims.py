@@ -146,6 +146,11 @@ def is_size(value: object) -> bool:
     return type(value) is int or isinstance(value, SymInt)
 
 
+def is_symbolic(value: Any) -> bool:
+    """Whether an attribute is, or a tuple holds, a size that a call decides."""
+    return isinstance(value, SymInt) or (isinstance(value, tuple) and any(map(is_symbolic, value)))
+
+
 def to_index(size: Any) -> Index:
     """A size, concrete or symbolic, as an expression over dims."""
     return size.index if isinstance(size, SymInt) else Index.of(size)
@@ -178,8 +183,7 @@ def same_type(a: Any, b: Any) -> bool:
 
 def spread(index: Index) -> tuple[int | None, int | None]:
     """The smallest and largest value for dims in their ranges; None where unknown."""
-    low: int | None = 0
-    high: int | None = 0
+    low = high = 0
     for monomial, c in index.terms:
         least, most = 1, 1
         for atom in monomial:

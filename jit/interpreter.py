@@ -94,7 +94,7 @@ def _check_range(dim: Dim, known: Mapping[str, int]) -> None:
 
 
 # --- nodes -------------------------------------------------------------------------------------
-def run_nodes(graph: Graph, given: Mapping[Input, Any], dims: Mapping[str, int]
+def run_nodes(graph: Graph, given: Mapping[Any, Any], dims: Mapping[str, int]
               ) -> dict[Value, Any]:
     """The value of every input and node; of a node with regions, a tuple."""
     values: dict[Value, Any] = dict(given)

@@ -45,6 +45,7 @@ from jit.passes.fusion import (
     operand_index,
     renamed,
     root_of,
+    same_shape,
     stored,
     through,
 )
@@ -225,7 +226,8 @@ class _Assembly:
         if not isinstance(value.op.kernel, Pointwise):
             return False
         unit = self.home.get(value)
-        if not isinstance(unit, Group) or unit.reduced or unit.domain != target.type.shape:
+        if not isinstance(unit, Group) or unit.reduced or not same_shape(
+                unit.domain, target.type.shape):
             return False
         order = {id(u): k for k, u in enumerate(self.units)}
         for reader in self.readers_of(target):
@@ -258,7 +260,8 @@ class _Assembly:
             while isinstance(value, Node) and isinstance(value.op.kernel, View) and (
                     value not in self.home):
                 index, value = through(value, index), value.args[0]
-            if value is target and (index != whole or value.type.shape != node.type.shape):
+            if value is target and (
+                    index != whole or not same_shape(value.type.shape, node.type.shape)):
                 return False
         return True
 

@@ -7,9 +7,7 @@ written; `jit.verifier.verify` runs the ops' own rules over the result.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn, get_args, get_origin
 
 import numpy as np
@@ -18,7 +16,8 @@ from eager.ops.errors import GraphError, TraceError
 from eager.ops.op import Op
 from eager.ops.types import DTYPES, DType, Type
 from jit.dims import Dim, to_index
-from jit.graph import ROLES, Const, Graph, Input, Location, Node, Value
+from jit.graph import ROLES, Const, Graph, Input, Node, Value
+from jit.lexer import Token, parse_location, tokens_of
 
 MAX_TEXT = 1 << 26  #: characters
 MAX_DIGITS = 40  #: of one number
@@ -26,14 +25,6 @@ MAX_DEPTH = 16  #: of regions, and of parentheses
 MAX_TERMS = 64  #: and operators, of one size expression
 MAX_RANK = 64
 
-_TOKEN = re.compile(r"""
-    (?P<space>[ \t\r\n]+) | (?P<comment>\#[^\n]*)
-  | (?P<value>%(?:\w+|"(?:[^"\\\n]|\\.)*")) | (?P<const>@\d{1,9})
-  | (?P<bits>0x[0-9a-f]{1,16}) | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
-  | (?P<word>[A-Za-z_]\w*) | (?P<string>"(?:[^"\\\n]|\\.)*")
-  | (?P<mark>\.\.|//|[-+*%(){}\[\],:=])
-""", re.VERBOSE | re.ASCII)
-_PLACE = re.compile(r"(.+):(\d{1,9})(?: (.*))?")
 _FLOATS = {"inf": float("inf"), "nan": float("nan")}
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None, **_FLOATS, **DTYPES}
 
@@ -47,7 +38,9 @@ def parse_graph(text: str, consts: Sequence[Any] = (),
     what was expected there and what was found.
     """
     if table is None:
-        from eager.ops.table import TABLE as table
+        from eager.ops.table import TABLE
+
+        table = TABLE
     if len(text) > MAX_TEXT:
         raise GraphError(f"a graph's text has at most {MAX_TEXT} characters, got {len(text)}")
     parser = _Parser(text, consts, table)
@@ -57,50 +50,12 @@ def parse_graph(text: str, consts: Sequence[Any] = (),
     return graph
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    line: int
-
-
-def _tokens(text: str) -> tuple[list[_Token], dict[int, str]]:
-    """Tokens, and the comment that ends a line."""
-    found: list[_Token] = []
-    comments: dict[int, str] = {}
-    line = at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise GraphError(f"line {line + 1}: no graph text has {text[at]!r} here:\n"
-                             f"  {text.splitlines()[line]:.100}")
-        kind = str(match.lastgroup)
-        if kind == "comment":
-            comments[line] = match[0][1:].strip()
-        elif kind != "space":
-            found.append(_Token(kind, match[0], line))
-        line += match[0].count("\n")
-        at = match.end()
-    found.append(_Token("end", "", line))
-    return found, comments
-
-
-def parse_location(text: str) -> Location:
-    """The location that prints as ``text``."""
-    place, arrow, scope = text.rpartition(" > ")
-    match = _PLACE.fullmatch(place if arrow else text)
-    if match is None:
-        return Location(scope=tuple(text.split("."))) if text else Location()
-    return Location(match[1], int(match[2]), match[3] or "",
-                    tuple(scope.split(".")) if arrow else ())
-
-
 class _Parser:
     """One walk over the tokens; each method reads one construct."""
 
     def __init__(self, text: str, consts: Sequence[Any], table: Mapping[str, Op]) -> None:
         self.source = text
-        self.tokens, self.comments = _tokens(text)
+        self.tokens, self.comments = tokens_of(text)
         self.at = 0
         self.table = table
         self.given = consts
@@ -110,19 +65,19 @@ class _Parser:
 
     # --- tokens ------------------------------------------------------------------------------
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.at]
 
-    def fail(self, wanted: str, token: _Token | None = None) -> NoReturn:
+    def fail(self, wanted: str, token: Token | None = None) -> NoReturn:
         token = token or self.token
         got = repr(token.text[:60]) if token.kind != "end" else "the end of the text"
         raise self.error(f"expected {wanted}, got {got}", token)
 
-    def error(self, words: str, token: _Token) -> GraphError:
+    def error(self, words: str, token: Token) -> GraphError:
         lines = self.source.split("\n")
         return GraphError(f"line {token.line + 1}: {words}:\n  {lines[token.line].strip():.100}")
 
-    def take(self, kind: str, wanted: str) -> _Token:
+    def take(self, kind: str, wanted: str) -> Token:
         if self.token.kind != kind:
             self.fail(wanted)
         self.at += 1
@@ -251,7 +206,7 @@ class _Parser:
                              f"{const.type}", token)
         self.consts[token.text] = const
 
-    def define(self, values: dict[str, Value], token: _Token, value: Value) -> None:
+    def define(self, values: dict[str, Value], token: Token, value: Value) -> None:
         if token.text in values:
             self.fail("a value that is not defined yet", token)
         values[token.text] = value
@@ -424,11 +379,11 @@ class _Parser:
             total = self.bounded(_ARITHMETIC[token.text](total, right), token)
         return total
 
-    def bounded(self, size: Any, token: _Token) -> Any:
+    def bounded(self, size: Any, token: Token) -> Any:
         terms = to_index(size).terms
         self.operators += 1
-        if self.operators > MAX_TERMS or len(terms) > MAX_TERMS or any(len(m) > MAX_DEPTH or abs(c) >= 1 << 63
-                                         for m, c in terms):
+        if max(self.operators, len(terms)) > MAX_TERMS or any(
+                len(m) > MAX_DEPTH or abs(c) >= 1 << 63 for m, c in terms):
             raise self.error("the size expression is too large", token)
         return size
 
@@ -449,7 +404,7 @@ class _Parser:
         return self.dims[token.text]
 
 
-def _is_float(token: _Token) -> bool:
+def _is_float(token: Token) -> bool:
     return (token.kind == "number" and not token.text.isdigit()
             and len(token.text) <= MAX_DIGITS)
 

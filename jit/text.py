@@ -16,7 +16,7 @@ import numpy as np
 from eager.ops.errors import GraphError
 from eager.ops.types import DType, Type
 from jit.dims import SymInt
-from jit.graph import Const, Graph, Input, Node, Value
+from jit.graph import Const, Graph, Node, Value
 from jit.parser import parse_graph
 
 __all__ = ["Line", "arrays_beside", "lines_of", "parse_graph", "print_graph"]

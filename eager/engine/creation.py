@@ -24,12 +24,13 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
     else:
-        array = _nested(data)
+        array = _nested(data, exact=dtype is not None)
     want = array.dtype if dtype is None else as_dtype(dtype).numpy
     return Tensor(np.array(array, dtype=want), requires_grad)
 
 
-def _nested(data: Any) -> np.ndarray[Any, Any]:
+def _nested(data: Any, exact: bool) -> np.ndarray[Any, Any]:
+    """An array of Python values; ``exact`` keeps NumPy's wide types for a later conversion."""
     try:
         array = np.array(data)
     except ValueError:
@@ -38,6 +39,8 @@ def _nested(data: Any) -> np.ndarray[Any, Any]:
         if isinstance(data, Sequence) and any(isinstance(x, Tensor) for x in data):
             return np.array([np.asarray(x) for x in data])
         raise OpError(f"a tensor is made of numbers, got {data!r:.80}")
+    if exact:
+        return array
     if array.size == 0 and not isinstance(data, np.ndarray):
         return array.astype(F32.numpy)
     return array.astype({"b": BOOL, "i": I64, "f": F32}[array.dtype.kind].numpy)

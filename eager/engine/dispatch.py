@@ -12,7 +12,7 @@ import numpy as np
 
 from eager.engine.mode import MODE
 from eager.engine.silence import SILENT, errstate_variable
-from eager.engine.tape import Node, Storage
+from eager.engine.tape import Node, storage_of
 from eager.ops.errors import OpError
 from eager.ops.op import Op
 from eager.ops.types import BOOL, F32, DType, Type, dtype_of, scalar_dtype, weak_promote
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ndarray = np.ndarray
 _NUMBERS = (bool, int, float)
+_REALS = (float, int)
+_mode = MODE.get
 _quiet, _loud = errstate_variable.set, errstate_variable.reset
 _NO_ATTRS: dict[str, Any] = {}
 
@@ -31,28 +33,29 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
 
     Raises OpError with the op, what was wanted and what came.
     """
-    mode = MODE.get()
+    mode = _mode()
     if mode.recorder is not None:
         return _recorded(mode, op, args, attrs)
-    arrays = []
     needs = False
     dtype = None
+    arrays = []
+    meets = op.promote
     try:
         for a in args:
+            if a._view is not None:
+                a._view.refresh(a)
             array = a._array
             arrays.append(array)
             if a._needs:
                 needs = True
             if dtype is None:
                 dtype = array.dtype
-            elif array.dtype is not dtype and op.promote != "none":
+            elif array.dtype is not dtype and meets != "none":
                 raise AttributeError
-        if (op.promote == "float" and dtype.kind != "f") or dtype is _BOOL and op.promote == "same":
+        if (meets == "float" and dtype.kind != "f") or (dtype is _BOOL and meets == "same"):
             raise AttributeError
     except AttributeError:
-        args = coerce(op, args)
-        arrays = [a._array if hasattr(a, "_array") else a for a in args]
-        needs = any(a._needs for a in args if hasattr(a, "_needs"))
+        args, arrays, needs = _met(op, args, attrs)
     token = _quiet(SILENT)
     try:
         if op.precheck is not None:
@@ -67,19 +70,50 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
         out = np.asarray(out)
     result = _new(_Tensor)
     result._array = out
-    result.grad = result._view = None
-    if op.put is not None and out.base is not None:
+    result._storage = result._view = result.grad = None
+    if op.put is not None and _aliases(out, arrays[0]):
         _link_view(op, args[0], attrs, result)
-    else:
-        result._storage = None
     if needs and mode.grad and op.grad is not None and out.dtype.kind == "f":
         result._needs = True
-        result._node = Node(op, args, attrs, [(x.shape, x.dtype) if type(x) is _ndarray else None
-                                              for x in arrays], result)
+        result._node = Node(op, args, attrs, result, out.shape, out.dtype)
     else:
         result._needs = False
         result._node = None
     return result
+
+
+def _met(op: Op, args: tuple[Any, ...], attrs: dict[str, Any]
+         ) -> tuple[tuple[Any, ...], list[Any], bool]:
+    """Operands of different dtypes, or numbers among them: the slower half of `apply`.
+
+    A number beside a tensor of its own kind or above stays a number, as NumPy takes it.
+    """
+    if len(args) == 2 and op.promote in ("same", "float"):
+        x, y = args
+        if type(y) in _REALS and isinstance(x, _Tensor) and _takes(op, x._array, y):
+            return args, [x._array, y], x._needs
+        if type(x) in _REALS and isinstance(y, _Tensor) and _takes(op, y._array, x):
+            return args, [x, y._array], y._needs
+    elif op.promote == "where" and all(isinstance(a, _Tensor) for a in args):
+        arrays = [a._array for a in args]
+        if arrays[1].dtype is arrays[2].dtype:
+            return args, arrays, any(a._needs for a in args)
+    args = coerce(op, args)
+    arrays = [a._array if isinstance(a, _Tensor) else a for a in args]
+    if op.promote == "same" and all(getattr(a, "dtype", _BOOL) is _BOOL for a in arrays):
+        op.result_type([_type(a) for a in args], attrs)  # NumPy adds bools, the contract may not
+    return args, arrays, any(a._needs for a in args if isinstance(a, _Tensor))
+
+
+def _takes(op: Op, array: np.ndarray[Any, Any], number: Any) -> bool:
+    kind = array.dtype.kind
+    return kind == "f" or (type(number) is int and kind in "iu" and op.promote == "same")
+
+
+def _aliases(out: np.ndarray[Any, Any], source: Any) -> bool:
+    """Whether an array looks into another (its base may also be a copy made on the way)."""
+    base = out.base
+    return base is not None and (base is source or base is source.base)
 
 
 def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -95,17 +129,14 @@ def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -
         a._needs for a in args if isinstance(a, _Tensor)
     ):
         result._needs = True
-        types = [(a.shape, a.dtype) if isinstance(a, _Tensor) else None for a in args]
-        result._node = Node(op, args, attrs, types, result)
+        result._node = Node(op, args, attrs, result, tuple(result.shape), result.dtype)
     return result
 
 
 def _link_view(op: Op, parent: Tensor, attrs: dict[str, Any], view: Tensor) -> None:
     """Let ``view`` share the storage of the tensor it looks into."""
-    if parent._storage is None:
-        parent._storage = Storage()
-    view._storage = parent._storage
-    view._view = View(parent, op, attrs, parent._storage.version)
+    view._storage = storage = storage_of(parent)
+    view._view = View(parent, op, attrs, storage.version)
 
 
 class View:
@@ -185,7 +216,7 @@ def _constant(value: Any, dtype: DType) -> Tensor:
 # --- errors ------------------------------------------------------------------------------------
 def explain(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], error: Exception) -> OpError:
     """Word a failure by the op's own contract; else in the failure's words."""
-    types = tuple(a.type if isinstance(a, _Tensor) else Type(scalar_dtype(a), ()) for a in args)
+    types = tuple(map(_type, args))
     try:
         op.result_type(types, attrs)
     except OpError as contract:
@@ -193,6 +224,10 @@ def explain(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], error: Excepti
     text = str(error)
     operands = ", ".join(map(str, types))
     return OpError(text if text.startswith(f"{op.name}:") else f"{op.name}({operands}): {text}")
+
+
+def _type(a: Any) -> Type:
+    return a.type if isinstance(a, _Tensor) else Type(scalar_dtype(a), ())
 
 
 # --- late bindings: tensor.py imports this module ----------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from eager.engine.dispatch import View, apply
 from eager.engine.mode import MODE
-from eager.engine.tape import Storage
+from eager.engine.tape import storage_of
 from eager.ops.errors import OpError
 from eager.ops.op import Op
 from eager.ops.table import TABLE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Counts every in-place write of the process: a compiled program whose packed
 #: weights are older than this looks whether its own parameters were written.
-EPOCH = [0]
+EPOCH = np.zeros(1, np.int64)
 
 
 def apply_inplace(op: Op, target: Tensor, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -149,9 +149,7 @@ def _adopt(target: Tensor, value: Tensor) -> None:
 
 def touch(target: Tensor) -> None:
     """Count a write to the memory of ``target``."""
-    if target._storage is None:
-        target._storage = Storage()
-    target._storage.version += 1
+    storage_of(target).version += 1
     EPOCH[0] += 1
 
 

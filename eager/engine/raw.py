@@ -1,30 +1,37 @@
-"""The namespace ``F`` on raw NumPy arrays: gradients without tensors."""
+"""RAW: the namespace ``F`` on NumPy arrays, where gradients run that nobody records."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
+from eager.ops.op import Op
 from eager.ops.table import TABLE
 from eager.ops.types import DType, Type, dtype_of
 
 
 class Raw:
-    """Every op of the table as a plain function of arrays and numbers."""
+    """Every op of a table as a call on arrays, unchecked: its operands were checked going forward.
 
-    def __getattr__(self, name: str) -> Any:
-        run = TABLE[name].run
+    Results of 0-d operands may be NumPy scalars.
+    """
+
+    def __init__(self, table: Mapping[str, Op]) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        try:
+            run = self._table[name].run
+        except KeyError:
+            raise AttributeError(f"no op is named {name!r}") from None
         setattr(self, name, run)
         return run
 
     @staticmethod
     def typeof(x: Any) -> Type:
-        """Element type and shape of an array, or of what stands for one that was not saved."""
-        if type(x) is np.ndarray:
-            return Type(dtype_of(x.dtype), x.shape)
+        """Element type and shape of an array, or of an operand that was not saved."""
         dtype = x.dtype
         return Type(dtype if isinstance(dtype, DType) else dtype_of(dtype), tuple(x.shape))
 
 
-RAW = Raw()
+RAW = Raw(TABLE)

@@ -13,6 +13,7 @@ from eager.engine.inplace import apply_inplace, write
 from eager.engine.mode import MODE
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
+from eager.ops.families import Pointwise
 from eager.ops.op import Op, Spelling
 from eager.ops.table import FUNCTIONS, TABLE
 
@@ -82,12 +83,12 @@ def lay_on(tensor: Any, F: Any) -> None:
         for name in (row.name, *spelled(row).names):
             if "method" in where:
                 setattr(tensor, name, call)
-            if "inplace" in where and isinstance(row, Op):
-                setattr(tensor, f"{name}_", _inplace(row))
+            if "inplace" in where:
+                setattr(tensor, f"{name}_", _inplace(row, call))
         for operator in (w for w in where if w.startswith("__")):
             setattr(tensor, operator, _operator(row, operator, call))
     for operator, row_name in _AUGMENTED.items():
-        setattr(tensor, operator, _inplace(TABLE[row_name], operator=True))
+        setattr(tensor, operator, _augmented(TABLE[row_name]))
     tensor.__invert__ = _invert
     tensor.T = property(_reversed_dims)
 
@@ -97,7 +98,7 @@ _AUGMENTED = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itrued
 
 def _operator(row: Op | Composite, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     reflected = name.startswith("__r") and name != "__round__"
-    if not isinstance(row, Op) or row.arity == 1:
+    if not isinstance(row, Op) or row.arity == 1 or not isinstance(row.kernel, Pointwise):
         return (lambda self, other: call(other, self)) if reflected else call
     op = row
     if reflected:
@@ -121,13 +122,23 @@ def _operable(other: Any) -> bool:
             or isinstance(other, (bool, int, float, np.ndarray, np.generic)))
 
 
-def _inplace(op: Op, operator: bool = False) -> Callable[..., Any]:
-    def method(self: Any, *args: Any) -> Any:
-        if operator and not _operable(args[0]):
-            return NotImplemented
-        return apply_inplace(op, self, args, {})
+def _inplace(row: Op | Composite, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The method with a trailing underscore: an op in NumPy's own way, else by its new value."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(row, Op) and not kwargs:
+            return apply_inplace(row, self, args, {})
+        return write(self, lambda old: call(old, *args, **kwargs), f"{row.name}_")
 
-    method.__name__ = method.__qualname__ = f"{op.name}_"
+    method.__name__ = method.__qualname__ = f"{row.name}_"
+    method.__doc__ = f"In place: {row.doc}"
+    return method
+
+
+def _augmented(op: Op) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        return apply_inplace(op, self, (other,), {}) if _operable(other) else NotImplemented
+
+    method.__name__ = method.__qualname__ = f"__i{op.name}__"
     method.__doc__ = f"In place: {op.doc}"
     return method
 

@@ -1,46 +1,46 @@
-"""Random streams: a state tensor that every draw reads and then moves on."""
+"""Random streams: a state tensor that every draw reads and then advances in place.
+
+A draw is an op on the state followed by a write to it, so whoever records ops and writes
+sees both, and a compiled program goes on where the eager one stopped.
+"""
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import numpy as np
 
-from eager.engine.creation import full
+from eager.engine.creation import _shape
 from eager.engine.dispatch import apply
 from eager.engine.inplace import write
-from eager.engine.mode import MODE
-from eager.engine.tensor import Tensor
+from eager.engine.mode import mode_set
+from eager.engine.tensor import TAPED, Tensor
 from eager.ops.errors import OpError
-from eager.ops.philox import blocks
+from eager.ops.randoms import halves_of
 from eager.ops.table import TABLE
 from eager.ops.types import F32, F64, I64, DType, as_dtype, product
 
+#: torch's own seed of a generator that nobody seeded.
+FIRST_SEED = 67280421310721
+
 
 class Generator:
-    """A stream of random numbers (Philox4x64-10); its ``state`` is an ``int64[3]`` tensor."""
+    """A stream of random numbers: Philox4x64-10, whose ``state`` is i64[3] (keys, position)."""
 
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":
-            raise OpError(f"a Generator lives on 'cpu', got {device!r}")
-        self.state = Tensor(np.zeros(3, np.int64))
-        self.manual_seed(0)
+            raise OpError(f"generators live on 'cpu', not {device!r}")
+        self.state = Tensor(np.array([FIRST_SEED, 0, 0], np.int64))
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream that belongs to ``seed``."""
-        low = int(seed) & 0xFFFFFFFFFFFFFFFF
-        words = np.array([low, 0x5DEECE66D, 0], np.uint64).view(np.int64)
-        self.set_state(Tensor(words))
+        """Start the stream of ``seed`` (any int; taken modulo 2**64)."""
+        key = np.array([seed & (2**64 - 1)], np.uint64).view(np.int64)[0]
+        fresh = Tensor(np.array([key, 0, 0], np.int64))
+        write(self.state, lambda old: fresh, "manual_seed")
         return self
 
-    def seed(self) -> int:
-        """Start at a random place; the seed is returned."""
-        seed = secrets.randbits(63)
-        self.manual_seed(seed)
-        return seed
-
     def initial_seed(self) -> int:
+        """The seed this stream was started with."""
         return int(self.state.numpy()[:1].view(np.uint64)[0])
 
     def get_state(self) -> Tensor:
@@ -48,104 +48,110 @@ class Generator:
         return self.state.clone()
 
     def set_state(self, state: Tensor) -> Generator:
-        """Continue where ``get_state`` was taken."""
+        """Go on from a state that `get_state` gave."""
         self.state.copy_(state)
         return self
 
-    def draw(self, name: str, shape: tuple[Any, ...], dtype: DType) -> Tensor:
-        """The next numbers: ``rand_uniform`` or ``rand_normal`` of a shape."""
-        drawn = apply(TABLE[name], (self.state,), {"shape": shape, "dtype": dtype})
-        count = blocks(product(shape), name == "rand_normal" or dtype is F64)
-        state = self.state
-        if MODE.get().recorder is None:
-            state._array[2] += count
-            return drawn
-        write(state, lambda old: apply(TABLE["rand_advance"], (old,), {"count": count}),
-              "random draw")
+    def draw(self, distribution: str, shape: tuple[Any, ...], dtype: DType = F32) -> Tensor:
+        """``uniform`` numbers in [0, 1) or ``normal`` ones, and advance the stream past them."""
+        with mode_set(grad=False):
+            drawn = apply(TABLE[f"rand_{distribution}"], (self.state,),
+                          {"shape": shape, "dtype": dtype})
+            count = halves_of(product(shape), dtype)
+            write(self.state, lambda old: apply(TABLE["rand_advance"], (old,), {"count": count}),
+                  "a random draw")
         return drawn
 
 
-DEFAULT = Generator()
+default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default stream that belongs to ``seed``."""
-    return DEFAULT.manual_seed(seed)
+    """Start the default stream anew from ``seed``."""
+    return default_generator.manual_seed(seed)
 
 
-def _size(size: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    for d in size:
-        if not hasattr(d, "__dim__") and (not isinstance(d, (int, np.integer)) or d < 0):
-            raise OpError(f"a size is made of ints that are not negative, got {size!r}")
-    return tuple(d if hasattr(d, "__dim__") else int(d) for d in size)
-
-
-def _floating(dtype: Any) -> DType:
+def _drawn(distribution: str, shape: tuple[Any, ...], dtype: Any, requires_grad: bool,
+           generator: Generator | None) -> Tensor:
     kind = F32 if dtype is None else as_dtype(dtype)
-    if kind.kind != "f":
-        raise OpError(f"random numbers are floating, got {kind.public}")
-    return kind
+    result = (generator or default_generator).draw(distribution, shape, kind)
+    return result.requires_grad_() if requires_grad else result
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None,
-         requires_grad: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1)."""
-    t = (generator or DEFAULT).draw("rand_uniform", _size(size), _floating(dtype))
-    return t.requires_grad_() if requires_grad else t
+def rand(*size: Any, dtype: Any = None, requires_grad: bool = False,
+         generator: Generator | None = None) -> Tensor:
+    """Numbers from [0, 1), all equally likely."""
+    return _drawn("uniform", _shape(size), dtype, requires_grad, generator)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None,
-          requires_grad: bool = False) -> Tensor:
-    """Standard normal numbers."""
-    t = (generator or DEFAULT).draw("rand_normal", _size(size), _floating(dtype))
-    return t.requires_grad_() if requires_grad else t
+def randn(*size: Any, dtype: Any = None, requires_grad: bool = False,
+          generator: Generator | None = None) -> Tensor:
+    """Numbers of the standard normal distribution."""
+    return _drawn("normal", _shape(size), dtype, requires_grad, generator)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
-            dtype: Any = None) -> Tensor:
-    """Integers in [low, high), or [0, low) if ``high`` is a size."""
+def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """`rand` in the shape (and dtype) of ``input``."""
+    return _drawn("uniform", tuple(input.shape), dtype or input.dtype, requires_grad, None)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """`randn` in the shape (and dtype) of ``input``."""
+    return _drawn("normal", tuple(input.shape), dtype or input.dtype, requires_grad, None)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = None,
+            generator: Generator | None = None) -> Tensor:
+    """Integers from ``low`` (0 if only ``high`` is given) up to but not including ``high``.
+
+    At most 2**53 of them are told apart.
+    """
     if size is None:
         low, high, size = 0, low, high
-    if not high > low:
-        raise OpError(f"randint: high must be above low, got [{low}, {high})")
-    unit = (generator or DEFAULT).draw("rand_uniform", _size((size,)), F64)
-    return (unit * float(high - low)).floor().to(I64).add(low).to(as_dtype(dtype or I64))
+    if not isinstance(size, (tuple, list)):
+        raise OpError(f"randint: size is a tuple, got {size!r}")
+    if not low < high:
+        raise OpError(f"randint: nothing lies in [{low}, {high})")
+    u = _drawn("uniform", _shape((size,)), F64, False, generator)
+    whole = TAPED.cast(TAPED.floor(TAPED.mul(u, float(high - low))), dtype=I64)
+    return TAPED.add(whole, low).to(dtype or I64)  # type: ignore[no-any-return]
 
 
-def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
-    """The numbers below ``n`` in random order."""
-    keys = (generator or DEFAULT).draw("rand_uniform", (n,), F64)
-    return Tensor(np.argsort(keys.numpy(), kind="stable"))
-
-
-def rand_like(input: Tensor, *, dtype: Any = None) -> Tensor:
-    """Uniform numbers of the shape and dtype of ``input``."""
-    return rand(*input.shape, dtype=dtype or input.dtype)
-
-
-def randn_like(input: Tensor, *, dtype: Any = None) -> Tensor:
-    """Standard normal numbers of the shape and dtype of ``input``."""
-    return randn(*input.shape, dtype=dtype or input.dtype)
+def randperm(n: int, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """The integers below ``n`` in random order; reads data, so it cannot be traced."""
+    keys = _drawn("uniform", _shape((n,)), F64, False, generator)
+    order = np.argsort(keys._read("randperm"), kind="stable")
+    return Tensor(order.astype(as_dtype(dtype or I64).numpy, copy=False))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element gives, else 0."""
-    drawn = (generator or DEFAULT).draw("rand_uniform", tuple(input.shape), input.dtype)
-    return (drawn < input).to(input.dtype)
+    """1 with the probability that each element of ``input`` gives, else 0."""
+    u = _drawn("uniform", tuple(input.shape), input.dtype, False, generator)
+    return TAPED.cast(TAPED.lt(u, input.detach()), dtype=input.dtype)  # type: ignore[no-any-return]
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True,
-            inplace: bool = False) -> Tensor:
-    """Zero elements with probability ``p`` and scale the rest by 1 / (1 - p), while training."""
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Each element 0 with probability ``p``, else over ``1 - p``; as it is unless ``training``."""
     if not 0 <= p <= 1:
         raise OpError(f"dropout: p is a probability, got {p}")
     if not training or p == 0:
         return input
-    if p == 1:
-        kept = input * full((), 0.0, dtype=input.dtype)
-    else:
-        drawn = DEFAULT.draw("rand_uniform", tuple(input.shape), input.dtype)
-        kept = input * ((drawn >= p).to(input.dtype) * (1.0 / (1.0 - p)))
-    return input.copy_(kept) if inplace else kept
+    u = _drawn("uniform", tuple(input.shape), F32, False, None)
+    kept = TAPED.cast(TAPED.ge(u, float(p)), dtype=input.dtype)
+    scale = 1.0 / (1.0 - p) if p < 1 else 0.0
+    result: Tensor = TAPED.mul(input, TAPED.mul(kept, scale))
+    return input.copy_(result) if inplace else result
+
+
+def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, *,
+             generator: Generator | None = None) -> Tensor:
+    """Fill with numbers from [low, high)."""
+    u = _drawn("uniform", tuple(tensor.shape), tensor.dtype, False, generator)
+    return tensor.copy_(TAPED.add(TAPED.mul(u, high - low), low))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *,
+            generator: Generator | None = None) -> Tensor:
+    """Fill with numbers of the normal distribution."""
+    z = _drawn("normal", tuple(tensor.shape), tensor.dtype, False, generator)
+    return tensor.copy_(TAPED.add(TAPED.mul(z, std), mean))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from eager.engine.mode import MODE, mode_set
 from eager.engine.raw import RAW
+from eager.engine.silence import SILENT, errstate_variable
 from eager.ops.errors import OpError
 from eager.ops.op import Op
 
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
+
+_mode = MODE.get
 
 
 class Storage:
@@ -23,6 +24,16 @@ class Storage:
 
     def __init__(self) -> None:
         self.version = 0
+
+
+def storage_of(t: Tensor) -> Storage:
+    """The storage of a tensor, made when first shared or written."""
+    storage = t._storage
+    if storage is None:
+        storage = t._storage = Storage()
+        if t._node is not None:
+            t._node.storage = storage
+    return storage
 
 
 class Ghost:
@@ -37,58 +48,75 @@ class Ghost:
 class Node:
     """One op application: where its operands came from and what its gradient needs.
 
-    ``edges`` holds for each operand the node that made it, the leaf tensor itself,
-    or None where no gradient flows.
+    ``edges`` holds for each operand the node that made it or the leaf tensor itself; where no
+    gradient flows, a `Ghost` of the operand (None for a number).  ``shape`` and ``dtype`` are
+    the result's.  ``storage`` is the result's once it has one: a result that was never shared
+    nor written needs none.
     """
 
-    __slots__ = ("attrs", "edges", "op", "out", "saved", "types", "versions")
+    __slots__ = ("attrs", "dtype", "edges", "op", "out", "saved", "shape", "storage", "versions")
 
-    def __init__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any],
-                 types: list[Any], result: Tensor) -> None:
+    def __init__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any], result: Tensor,
+                 shape: tuple[Any, ...], dtype: Any) -> None:
         self.op = op
         self.attrs = attrs
-        self.types = types
-        self.edges = [(a._node or a) if getattr(a, "_needs", False) else None for a in args]
-        self.saved: Any = None
-        self.versions: Any = None
-        self.out: Any = None
+        self.shape = shape
+        self.dtype = dtype
+        edges: list[Any] = []
+        for a in args:
+            if type(a) in _NUMBERS:
+                edges.append(None)
+            elif a._needs:
+                edges.append(a._node or a)
+            else:
+                edges.append(_ghost(a))
+        self.edges = edges
+        self.versions = self.storage = self.saved = self.out = None
         if op.saves:
             self._save(op, args, result)
 
     def _save(self, op: Op, args: tuple[Any, ...], result: Tensor) -> None:
-        self.saved = [args[i] for i in op.saved_inputs]
-        if any(getattr(t, "_storage", None) is not None for t in self.saved):
-            self.versions = [_version(t) for t in self.saved]
+        if op.saved_inputs:
+            self.saved = saved = [args[i] for i in op.saved_inputs]
+            for t in saved:
+                if type(t) not in _NUMBERS and t._storage is not None:
+                    self.versions = [_version(t) for t in saved]
+                    break
         if op.saves_out:
             # Not the tensor itself: it holds this node, and a cycle would outlive its use.
-            if result._storage is None:
-                result._storage = Storage()
-            self.out = (_value(result), result._storage, result._storage.version)
+            self.out = _value(result)
 
     def check(self) -> None:
         """Raise OpError if a value this node saved was written since."""
-        if self.saved:
+        if self.saved is not None:
             for k, t in enumerate(self.saved):
                 then = self.versions[k] if self.versions else 0
                 self._unchanged(f"operand {self.op.saved_inputs[k]}", then, _version(t))
-        if self.out:
-            _, storage, then = self.out
-            self._unchanged("the result", then, storage.version)
+        if self.out is not None and self.storage is not None:
+            self._unchanged("the result", 0, self.storage.version)
 
     def _unchanged(self, what: str, then: int, now: int) -> None:
         if then != now:
+            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in self.edges if e is not None)
             raise OpError(
-                f"{what} of {self.op.name} {_types(self.types)} was saved for its gradient at "
+                f"{what} of {self.op.name}({types}) was saved for its gradient at "
                 f"version {then} and has been modified in place since (version {now}); "
                 f"use the op without the trailing underscore, or clone() before the write")
 
     def inputs(self, value: Any) -> list[Any]:
         """The operands for the gradient rule; ``value`` turns a saved tensor into F's values."""
-        saved = dict(zip(self.op.saved_inputs, self.saved or (), strict=False))
-        return [
-            value(saved[i]) if i in saved else Ghost(*kind) if kind is not None else None
-            for i, kind in enumerate(self.types)
-        ]
+        inputs = list(self.edges)
+        for i, t in zip(self.op.saved_inputs, self.saved or (), strict=False):
+            inputs[i] = value(t)
+        return inputs
+
+
+_NUMBERS = (float, int, bool)
+
+
+def _ghost(t: Tensor) -> Ghost:
+    array = _value(t)
+    return Ghost(array.shape, array.dtype)
 
 
 def _version(t: Any) -> int:
@@ -98,11 +126,7 @@ def _version(t: Any) -> int:
 
 def _value(t: Tensor) -> Any:
     """The array of a tensor, or the handle itself where a recorder holds the values."""
-    return t if MODE.get().recorder is not None else t._array
-
-
-def _types(types: Sequence[Any]) -> str:
-    return "(" + ", ".join(f"{k[1]}{list(k[0])}" for k in types if k is not None) + ")"
+    return t if _mode().recorder is not None else t._array
 
 
 # --- the walk ----------------------------------------------------------------------------------
@@ -114,8 +138,12 @@ def backward(roots: Sequence[Tensor], seeds: Sequence[Any], *, create_graph: boo
     On raw arrays; on tensors where the gradient must itself be recorded.
     """
     taped = create_graph or MODE.get().recorder is not None
-    with mode_set(grad=create_graph):
-        return _walk(roots, seeds, _Taped() if taped else _Raw(), targets)
+    token = errstate_variable.set(SILENT)
+    try:
+        with mode_set(grad=create_graph):
+            return _walk(roots, seeds, _Taped() if taped else _Raw(), targets)
+    finally:
+        errstate_variable.reset(token)
 
 
 class _Raw:
@@ -130,7 +158,7 @@ class _Raw:
         return t._array if hasattr(t, "_array") else t
 
     def out(self, node: Node) -> Any:
-        return node.out[0] if node.out else None
+        return node.out
 
 
 class _Taped:
@@ -150,13 +178,11 @@ class _Taped:
     def out(self, node: Node) -> Any:
         from eager.engine.tensor import Tensor
 
-        if not node.out:
-            return None
-        value, storage, _ = node.out
-        if isinstance(value, Tensor):
+        value = node.out
+        if value is None or isinstance(value, Tensor):
             return value
         out = Tensor(value)
-        out._node, out._needs, out._storage = node, True, storage
+        out._node, out._needs, out._storage = node, True, node.storage
         return out
 
 
@@ -180,11 +206,12 @@ def _walk(roots: Sequence[Tensor], seeds: Sequence[Any], way: Any,
             continue
         entry.check()
         partials = entry.op.grad(F, g, way.out(entry), *entry.inputs(way.value), **entry.attrs)
-        for edge, kind, partial in zip(entry.edges, entry.types, partials, strict=True):
-            if edge is not None and partial is not None:
-                if partial.shape != kind[0]:
-                    partial = sum_to(F, partial, kind[0])
-                _accumulate(F, grads, id(edge), partial)
+        for edge, partial in zip(entry.edges, partials, strict=True):
+            if partial is None or edge is None or type(edge) is Ghost:
+                continue
+            if partial.shape != edge.shape:
+                partial = sum_to(F, partial, tuple(edge.shape))
+            _accumulate(F, grads, id(edge), partial)
     return found
 
 
@@ -220,7 +247,7 @@ def _order(entries: Sequence[Any]) -> list[Any]:
             if type(entry) is Node:
                 stack.append((entry, True))
                 stack.extend((e, False) for e in entry.edges
-                             if e is not None and id(e) not in seen)
+                             if e is not None and type(e) is not Ghost and id(e) not in seen)
             else:
                 done.append(entry)
     done.reverse()

@@ -15,7 +15,7 @@ from eager.engine import dispatch, spelling
 from eager.engine.dispatch import apply
 from eager.engine.inplace import copy_into
 from eager.engine.mode import MODE
-from eager.engine.tape import Node, Storage, backward
+from eager.engine.tape import Node, Storage, backward, storage_of
 from eager.ops.errors import OpError
 from eager.ops.table import FUNCTIONS, TABLE
 from eager.ops.types import BOOL, F32, F64, I32, I64, DType, Type, as_dtype, dtype_of
@@ -88,7 +88,7 @@ class Tensor:
         return self.shape if dim is None else self.shape[dim]
 
     def numel(self) -> int:
-        return int(Type(self.dtype, tuple(self.shape)).numel)
+        return self.shape.numel()
 
     def element_size(self) -> int:
         return self.dtype.itemsize
@@ -142,10 +142,8 @@ class Tensor:
         """The same memory without history."""
         if MODE.get().recorder is not None:
             return apply(TABLE["detach"], (self,))
-        if self._storage is None:
-            self._storage = Storage()
         result = Tensor(self._array)
-        result._storage = self._storage
+        result._storage = storage_of(self)
         return result
 
     @property

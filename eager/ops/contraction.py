@@ -25,6 +25,11 @@ def _multiplied(x: Type, y: Type, /) -> Type:
     return Type(x.dtype, (*batch, x.shape[-2], y.shape[-1]))
 
 
+def _alike(x: Any, y: Any) -> None:
+    if x.dtype is not y.dtype or x.dtype.kind == "b" or min(x.ndim, y.ndim) < 2:
+        _multiplied(Type.of(x), Type.of(y))
+
+
 def transposed(F: Any, x: Any) -> Any:
     """``x`` with its last two dims swapped."""
     n = F.typeof(x).ndim
@@ -54,7 +59,7 @@ def _matmul(F: Any, input: Any, other: Any) -> Any:
 
 matmul = Op("matmul", "The matrix product of the last two dims; leading dims broadcast.",
             _multiplied, Contract(), forward=np.matmul, grad=_grad_matmul, saves=(0, 1),
-            public=_matmul, promote="none", onnx="MatMul",
+            precheck=_alike, public=_matmul, promote="none", onnx="MatMul",
             spelling=Spelling(("eager", "method", "__matmul__", "__rmatmul__")),
             examples=(Example(((2, 3), (3, 4))), Example(((5, 2, 3), (5, 3, 4))),
                       Example(((5, 2, 3), (3, 4))), Example(((2, 1, 2, 3), (4, 3, 2))),

@@ -56,6 +56,14 @@ def _added(x: Type, index: Type, src: Type, /, *, dim: int) -> Type:
     return x
 
 
+def _checked(contract: Any) -> Any:
+    """The contract (NumPy broadcasts and clips here) and the range of the index."""
+    def check(*arrays: Any, dim: int) -> None:
+        contract(*map(Type.of, arrays), dim=dim)
+        _in_range(*arrays, dim=dim)
+    return check
+
+
 def _in_range(x: Any, index: Any, *rest: Any, dim: int) -> None:
     if x.ndim and index.size and 0 <= dim < x.ndim:
         low, high = index.min(), index.max()
@@ -113,7 +121,7 @@ _PICK = np.array([[0, 2], [1, 1]])
 _ROW = np.array([2, 0, 2])
 
 gather = Op("gather", "out[i] = x[i with coordinate dim replaced by index[i]].", _gathered,
-            Gather(), forward=_run_gather, precheck=_in_range, public=_along("gather"),
+            Gather(), forward=_run_gather, precheck=_checked(_gathered), public=_along("gather"),
             grad=lambda F, g, out, x, index, *, dim: (
                 F.scatter_add(_zeros_like(F, x, g), index, g, dim=dim), None),
             saves=(1,), spelling=_METHOD, onnx="GatherElements",
@@ -122,12 +130,12 @@ gather = Op("gather", "out[i] = x[i with coordinate dim replaced by index[i]].",
             rejects=(Example(((2, 2), _PICK), {"dim": 1}),
                      Example(((2, 3), -_PICK), {"dim": 1})))
 scatter_add = Op("scatter_add", "A copy of x with src[i] added at index[i] along dim.", _scattered,
-                 Scatter(), forward=_run_scatter, precheck=_in_range, grad=_grad_scatter,
+                 Scatter(), forward=_run_scatter, precheck=_checked(_scattered), grad=_grad_scatter,
                  saves=(1,), public=_adding("scatter_add"), spelling=_METHOD,
                  examples=(Example(((2, 3), _PICK, (2, 2)), {"dim": 1}),),
                  rejects=(Example(((2, 2), _PICK, (2, 2)), {"dim": 1}),))
 index_select = Op("index_select", "Slices of x along dim, by a 1-d index.", _selected,
-                  Gather(select=True), precheck=_in_range, public=_along("index_select"),
+                  Gather(select=True), precheck=_checked(_selected), public=_along("index_select"),
                   forward=lambda x, index, *, dim: np.take(x, index, dim),
                   grad=lambda F, g, out, x, index, *, dim: (
                       F.index_add(_zeros_like(F, x, g), index, g, dim=dim), None),
@@ -137,7 +145,7 @@ index_select = Op("index_select", "Slices of x along dim, by a 1-d index.", _sel
                   rejects=(Example(((2, 4), _ROW), {"dim": 0}),
                            Example(((3, 4), _ROW - 1), {"dim": 0})))
 index_add = Op("index_add", "A copy of x with slices of src added at a 1-d index.", _added,
-               Scatter(select=True), forward=_run_index_add, precheck=_in_range,
+               Scatter(select=True), forward=_run_index_add, precheck=_checked(_added),
                grad=lambda F, g, out, x, index, src, *, dim: (
                    g, None, F.index_select(g, index, dim=dim)),
                saves=(1,), public=_adding("index_add"), spelling=_METHOD,

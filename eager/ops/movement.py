@@ -131,6 +131,15 @@ def _sliced(x: Type, /, *, starts: tuple[int, ...], stops: tuple[int, ...],
     return Type(x.dtype, tuple(shape))
 
 
+def _inside(x: Any, *, starts: Any, stops: Any, steps: Any) -> None:
+    """NumPy clips a slice that leaves the array; the contract refuses it."""
+    if not len(starts) == len(stops) == len(steps) == x.ndim:
+        raise OpError(f"a slice of a {x.ndim}-d tensor has {x.ndim} starts, stops and steps")
+    for a, b, s, d in zip(starts, stops, steps, x.shape, strict=True):
+        if not 0 <= a <= b <= d or s < 1:
+            raise OpError(f"the slice {a}:{b}:{s} does not lie in a dim of size {d}")
+
+
 def _run_slice(x: Any, *, starts: Any, stops: Any, steps: Any) -> Any:
     return x[tuple(map(slice, starts, stops, steps))]
 
@@ -315,6 +324,7 @@ broadcast_to = Op("broadcast_to", "x repeated along dims of size 1 and new leadi
                                            Example(((),), {"shape": (2,)})),
                   rejects=(Example(((2,),), {"shape": (3,)}),))
 slice_ = Op("slice", "A strided region of x.", _sliced, View(_index_slice), forward=_run_slice,
+            precheck=_inside,
             grad=_grad_slice,
             put=lambda F, base, value, **region: F.slice_update(base, value, **region),
             spelling=None, onnx="Slice", examples=(

@@ -110,7 +110,7 @@ class Op:
             map(scalar.arg, range(self.arity))
         ):
             return scalar.INSTRS[expr.instr].numpy
-        return lambda *arrays: scalar.evaluate(expr, arrays)
+        return scalar.evaluator(expr, self.arity)
 
     @cached_property
     def saved_inputs(self) -> tuple[int, ...]:

@@ -1,107 +1,141 @@
-"""Philox4x64-10 and what is made of its bits: the one random stream of every target.
+"""Philox4x64-10 and the numbers made of it, bit for bit the same on every target.
 
-J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (2011); the bits are those of
-``numpy.random.Philox``.  A state is ``int64[3]``: two words of key and the number of blocks
-drawn.  A block is four 64-bit words; its eight 32-bit halves are used low half first.
+The stream is NumPy's ``Philox``: word ``j`` of a draw is word ``j % 4`` of the block whose
+counter is ``position + 1 + j // 4``.  J. Salmon et al., "Parallel random numbers: as easy as
+1, 2, 3" (SC 2011).
 
-Normal numbers are the inverse of the normal distribution by M. Wichura's AS 241 (PPND16), with
-a logarithm of our own: only ``+ - * /`` and ``sqrt`` in a fixed order, so that every target,
-which rounds as IEEE 754 says, gets equal bits.
+`normal` is the inverse of the normal distribution by M. Wichura's PPND16 ("Algorithm AS 241",
+Applied Statistics 37, 1988), in float64.  It is written with ``+ - * /``, ``sqrt`` and a choice
+only, all of them correctly rounded, so whoever computes the same steps in the same order (and
+fuses no multiply with an add) gets the same bits; the logarithm of its tails is made here, since
+the C library's differs between machines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
-WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
-ROUNDS = 10
+#: u64 words of one block.
+WORDS = 4
+#: u32 halves of one block: what a stream's position counts eight of.
+HALVES = 8
 
-#: AS 241: numerator and denominator, lowest power first, of the middle and the two tails.
-MIDDLE = ((3.3871328727963666080e0, 1.3314166789178437745e+2, 1.9715909503065514427e+3,
-           1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
-           3.3430575583588128105e+4, 2.5090809287301226727e+3),
-          (1.0, 4.2313330701600911252e+1, 6.8718700749205790830e+2, 5.3941960214247511077e+3,
-           2.1213794301586595867e+4, 3.9307895800092710610e+4, 2.8729085735721942674e+4,
-           5.2264952788528545610e+3))
-NEAR = ((1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-         3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
-         2.27238449892691845833e-2, 7.74545014278341407640e-4),
-        (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-         1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
-         1.05075007164441684324e-9))
-FAR = ((6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
-        2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
-        2.71155556874348757815e-5, 2.01033439929228813265e-7),
-       (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-        7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
-        2.04426310338993978564e-15))
-LN2 = 0.6931471805599453
-#: log(m) = 2 s (1 + s^2/3 + s^4/5 + ...) with s = (m - 1) / (m + 1), highest power first.
-LOG_SERIES = tuple(1.0 / k for k in range(25, 0, -2))
+# Numerator and denominator of each region's rational function, highest power first.
+_CENTRE = (
+    (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
+     13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),
+    (5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867,
+     5394.1960214247511077, 687.1870074920579083, 42.313330701600911252, 1.0))
+_NEAR = (
+    (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177,
+     1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055,
+     4.6303378461565452959, 1.42343711074968357734),
+    (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966,
+     0.14810397642748007459, 0.68976733498510000455, 1.6763848301838038494,
+     2.05319162663775882187, 1.0))
+_FAR = (
+    (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386,
+     0.026532189526576123093, 0.29656057182850489123, 1.7848265399172913358,
+     5.4637849111641143699, 6.6579046435011037772),
+    (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5,
+     7.868691311456132591e-4, 0.0148753612908506148525, 0.13692988092273580531,
+     0.59983220655588793769, 1.0))
+_LN2 = 0.6931471805599453
+#: 1/(2k+1) from k = 10 down: atanh's series, exact to float64 for arguments below 0.172.
+_ATANH = tuple(1.0 / (2 * k + 1) for k in range(10, -1, -1))
 
-
-def halves(state: Any, count: int) -> Any:
-    """The next ``count`` 32-bit numbers of a stream, as uint32."""
-    key = np.asarray(state[:2]).view(np.uint64)
-    counter = np.array([int(state[2]), 0, 0, 0], np.uint64)
-    words = np.random.Philox(key=key, counter=counter).random_raw(-(-count // 2))
-    return np.ascontiguousarray(words, "<u8").view("<u4")[:count]
-
-
-def words(state: Any, count: int) -> Any:
-    """The next ``count`` 64-bit numbers of a stream."""
-    key = np.asarray(state[:2]).view(np.uint64)
-    counter = np.array([int(state[2]), 0, 0, 0], np.uint64)
-    return np.random.Philox(key=key, counter=counter).random_raw(count)
-
-
-def uniform(state: Any, count: int, double: bool) -> Any:
-    """Numbers in [0, 1): 24 bits of a half each, or 53 bits of a word."""
-    if double:
-        return (words(state, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return (halves(state, count) >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
-
-
-def normal(state: Any, count: int) -> Any:
-    """Standard normal numbers as float64, one 64-bit word each."""
-    p = ((words(state, count) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    q = p - 0.5
-    r = 0.180625 - q * q
-    middle = q * (_horner(MIDDLE[0], r) / _horner(MIDDLE[1], r))
-    tail = np.where(q < 0.0, p, 1.0 - p)
-    t = np.sqrt(-logarithm(tail))
-    near, far = t - 1.6, t - 5.0
-    outer = np.where(t <= 5.0, _horner(NEAR[0], near) / _horner(NEAR[1], near),
-                     _horner(FAR[0], far) / _horner(FAR[1], far))
-    outer = np.where(q < 0.0, -outer, outer)
-    return np.where(np.abs(q) <= 0.425, middle, outer)
-
-
-def logarithm(x: Any) -> Any:
-    """The natural logarithm of numbers in (0, 1], by exact scaling and the atanh series."""
-    mantissa, exponent = np.frexp(x)  # mantissa in [0.5, 1)
-    low = mantissa < 0.7071067811865476
-    m = np.where(low, mantissa * 2.0, mantissa)
-    e = np.where(low, exponent - 1, exponent).astype(np.float64)
-    s = (m - 1.0) / (m + 1.0)
-    q = s * s
-    total = np.full_like(q, LOG_SERIES[0])
-    for c in LOG_SERIES[1:]:
-        total = total * q + c
-    return e * LN2 + (s + s) * total
+Choose = Callable[[Any, Any, Any], Any]
 
 
 def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
-    total = np.full_like(x, coefficients[-1])
-    for c in reversed(coefficients[:-1]):
+    total: Any = coefficients[0]
+    for c in coefficients[1:]:
         total = total * x + c
     return total
 
 
-def blocks(count: Any, double: bool) -> Any:
-    """Blocks that ``count`` numbers use up: eight halves or four words each."""
-    per = 4 if double else 8
-    return (count + (per - 1)) // per
+def _ratio(region: tuple[tuple[float, ...], tuple[float, ...]], x: Any) -> Any:
+    return _horner(region[0], x) / _horner(region[1], x)
+
+
+def minus_log(p: Any, choose: Choose) -> Any:
+    """``-log(p)`` of float64 ``2**-63 < p <= 0.5``.
+
+    Scaled by powers of two (exactly, so no bits of the number are looked at) into
+    ``[sqrt(1/2), sqrt(2))``, then ``log m = 2 atanh((m - 1) / (m + 1))``.
+    """
+    m, exponent = p, p * 0.0
+    for power in (32, 16, 8, 4, 2, 1):
+        small = m < 2.0 ** -power
+        exponent = choose(small, exponent + float(power), exponent)
+        m = choose(small, m * 2.0 ** power, m)
+    small = m < 0.7071067811865476
+    exponent = choose(small, exponent + 1.0, exponent)
+    m = choose(small, m * 2.0, m)
+    z = (m - 1.0) / (m + 1.0)
+    return exponent * _LN2 - 2.0 * (z * _horner(_ATANH, z * z))
+
+
+def normal_centre(q: Any) -> Any:
+    """The deviate of probability ``0.5 + q`` for ``|q| <= 0.425``."""
+    return q * _ratio(_CENTRE, 0.180625 - q * q)
+
+
+def normal_tail(p: Any, choose: Choose, sqrt: Callable[[Any], Any]) -> Any:
+    """The size of the deviate whose tail has probability ``p <= 0.075``."""
+    r = sqrt(minus_log(p, choose))
+    return choose(r < 5.0, _ratio(_NEAR, r - 1.6), _ratio(_FAR, r - 5.0))
+
+
+def normal(u: Any, choose: Choose, sqrt: Callable[[Any], Any]) -> Any:
+    """The normal deviate of float64 probability ``0 < u < 1``, for numbers of any kind.
+
+    ``choose(condition, a, b)`` and ``sqrt`` are the caller's; a kernel printer hands in values
+    that write themselves down.
+    """
+    q = u - 0.5
+    p = choose(q < 0.0, u, 1.0 - u)
+    tail = normal_tail(p, choose, sqrt)
+    signed = choose(q < 0.0, -tail, tail)
+    return choose(p < 0.075, signed, normal_centre(q))
+
+
+# --- the same on arrays ------------------------------------------------------------------------
+def words(state: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """The next ``count`` u64 words of a stream ``[key, key, position]``."""
+    key = state[:2].astype(np.uint64)
+    return np.random.Philox(key=key, counter=int(state[2])).random_raw(count)
+
+
+def halves(state: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """The next ``count`` u32 halves: of each word the low one first."""
+    drawn = words(state, (count + 1) // 2).astype("<u8", copy=False)
+    return drawn.view("<u4")[:count]
+
+
+def uniform_array(state: Any, count: int, double: bool) -> Any:
+    """Numbers in [0, 1): 24 bits of a half in float32, 53 bits of a word in float64."""
+    if double:
+        return (words(state, count) >> np.uint64(11)) * 2.0 ** -53
+    return (halves(state, count) >> np.uint32(8)).astype(np.float32) * np.float32(2.0 ** -24)
+
+
+def normal_array(state: Any, count: int, double: bool) -> Any:
+    """Standard normal deviates: of a half in float32, of 52 bits of a word in float64.
+
+    ``u`` is the middle of its interval, so neither 0 nor 1.
+    """
+    if double:
+        u = ((words(state, count) >> np.uint64(12)) + 0.5) * 2.0 ** -52
+    else:
+        u = (halves(state, count) + 0.5) * 2.0 ** -32
+    q = u - 0.5
+    out = normal_centre(q)
+    p = np.where(q < 0.0, u, 1.0 - u)
+    outer = p < 0.075  # the tails alone: an element's bits do not depend on its neighbours
+    tail = normal_tail(p[outer], np.where, np.sqrt)
+    out[outer] = np.where(q[outer] < 0.0, -tail, tail)
+    return out if double else out.astype(np.float32)

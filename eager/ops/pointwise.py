@@ -101,6 +101,16 @@ def _compare(name: str, doc: str, names: tuple[str, ...] = ()) -> Op:
               examples=PAIRS + _INTS, spelling=Spelling(("eager", "method", f"__{name}__"), names))
 
 
+def _no_bool(x: Any) -> None:
+    if x.dtype.kind == "b":
+        raise OpError(f"the operand must be a number, got {Type.of(x)}")
+
+
+def _condition(c: Any, x: Any, y: Any) -> None:
+    if c.dtype.kind != "b":
+        raise OpError(f"the condition must be bool, got {Type.of(c)}")
+
+
 def _raise_on_zero(x: Any, y: Any) -> None:
     if y.dtype.kind in "iu" and not np.all(y):
         raise OpError("integer division by zero")
@@ -152,19 +162,39 @@ def _run_cast(x: Any, *, dtype: DType) -> Any:
     return x.astype(dtype.numpy)
 
 
+# --- public signatures -------------------------------------------------------------------------
+def _scaling(name: str) -> Any:
+    def public(F: Any, input: Any, other: Any, *, alpha: float = 1) -> Any:
+        return getattr(F, name)(input, other if alpha == 1 else F.mul(other, alpha))
+    return public
+
+
+def _div(F: Any, input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    if rounding_mode is None:
+        return F.div(input, other)
+    if rounding_mode == "floor":
+        return F.floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise OpError(f"div: rounding_mode is None, 'floor' or 'trunc', got {rounding_mode!r}")
+    if F.typeof(input).dtype.kind != "f":
+        raise OpError("div: rounding_mode='trunc' of integers is not supported; use 'floor'")
+    return F.trunc(F.div(input, other))
+
+
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
-add = _binary("add", "x + y.", lambda F, g, out, x, y: (g, g), ("__add__", "__radd__"),
-              commutative=True, onnx="Add", examples=PAIRS + _INTS)
-sub = _binary("sub", "x - y.", lambda F, g, out, x, y: (g, F.neg(g)), ("__sub__", "__rsub__"),
-              ("subtract",), onnx="Sub", examples=PAIRS + _INTS)
+add = _binary("add", "x + alpha y.", lambda F, g, out, x, y: (g, g), ("__add__", "__radd__"),
+              commutative=True, public=_scaling("add"), onnx="Add", examples=PAIRS + _INTS)
+sub = _binary("sub", "x - alpha y.", lambda F, g, out, x, y: (g, F.neg(g)),
+              ("__sub__", "__rsub__"), ("subtract",), public=_scaling("sub"), onnx="Sub",
+              examples=PAIRS + _INTS)
 mul = _binary("mul", "x * y.", lambda F, g, out, x, y: (F.mul(g, y), F.mul(g, x)),
               ("__mul__", "__rmul__"), ("multiply",), saves=(0, 1), commutative=True, onnx="Mul",
               examples=PAIRS + _INTS)
 div = _binary("div", "x / y; integers are divided as float32.",
               lambda F, g, out, x, y: (F.div(g, y), F.neg(F.div(F.mul(g, out), y))),
               ("__truediv__", "__rtruediv__"), ("divide", "true_divide"), infer=_floating_pair,
-              promote="float", saves=(1, "out"), domain=(0.5, 2.0), onnx="Div")
+              promote="float", saves=(1, "out"), public=_div, domain=(0.5, 2.0), onnx="Div")
 floor_divide = _binary("floor_divide", "The floor of x / y.", lambda F, g, out, x, y: (None, None),
                        ("__floordiv__", "__rfloordiv__"), instr="floordiv", domain=(1.0, 9.0),
                        examples=PAIRS + _INTS, precheck=_raise_on_zero, rejects=_ZERO_DIVISOR)
@@ -184,7 +214,7 @@ minimum = _binary("minimum", "The smaller of x and y; NaN where either is NaN.",
 neg = _unary("neg", "-x.", lambda F, g, out, x: (F.neg(g),), infer=_number, promote="none",
              onnx="Neg", spelling=Spelling(("eager", "method", "inplace", "__neg__")))
 abs = _unary("abs", "The absolute value of x.", lambda F, g, out, x: (F.mul(g, F.sign(x)),),
-             infer=_number, promote="none", saves=(0,), onnx="Abs",
+             infer=_number, promote="none", precheck=_no_bool, saves=(0,), onnx="Abs",
              spelling=Spelling(("eager", "method", "inplace", "__abs__"), ("absolute",)))
 sign = _unary("sign", "-1, 0 or 1 by the sign of x; NaN stays NaN.",
               lambda F, g, out, x: (F.mul(g, 0),), infer=_number, promote="none", onnx="Sign")
@@ -206,7 +236,8 @@ reciprocal = _unary("reciprocal", "1 / x.",
                     lambda F, g, out, x: (F.neg(F.mul(g, F.mul(out, out))),), saves=("out",),
                     kernel=Pointwise(lambda x: 1.0 / x), domain=(0.5, 3.0), onnx="Reciprocal")
 square = _unary("square", "x * x.", lambda F, g, out, x: (F.mul(g, F.mul(x, 2)),), saves=(0,),
-                infer=_number, promote="none", kernel=Pointwise(lambda x: x * x))
+                infer=_number, promote="none", precheck=_no_bool,
+                kernel=Pointwise(lambda x: x * x))
 tanh = _unary("tanh", "The hyperbolic tangent of x.",
               lambda F, g, out, x: (F.mul(g, F.sub(1.0, F.mul(out, out))),), saves=("out",),
               onnx="Tanh", spelling=Spelling(("eager", "method", "inplace", "nn.functional")))
@@ -229,7 +260,8 @@ round = _unary("round", "x rounded to the nearest integer, halves to even.",
                lambda F, g, out, x: (F.mul(g, 0),), onnx="Round")
 relu = _unary("relu", "max(x, 0).",
               lambda F, g, out, x: (F.where(F.gt(out, 0), g, F.mul(g, 0)),), saves=("out",),
-              infer=_number, promote="none", kernel=Pointwise(lambda x: s.call("maximum", x, 0)),
+              infer=_number, promote="none", precheck=_no_bool,
+              kernel=Pointwise(lambda x: s.call("maximum", x, 0)),
               onnx="Relu",
               spelling=Spelling(("eager", "method", "inplace", "nn.functional")))
 
@@ -260,13 +292,14 @@ logical_or = Op("logical_or", "Where x or y is nonzero.", _comparison,
                 promote="same", examples=PAIRS + _BOOLS)
 where = Op("where", "x where the condition holds, else y.", _choice,
            Pointwise(lambda c, x, y: s.call("select", c, x, y)), grad=_grad_where, saves=(0,),
-           promote="where", onnx="Where",
+           promote="where", precheck=_condition, onnx="Where",
            examples=(Example((((2, 3), "bool"), (2, 3), (2, 3))),
                      Example((((3,), "bool"), (2, 3), ()))))
 cast = Op("cast", "x converted to a dtype; a float that no integer holds is an error.",
           _converted, Pointwise(lambda x: s.call("cast", x)), forward=_run_cast, grad=_grad_cast,
           spelling=None, onnx="Cast", examples=tuple(
-              Example((((2, 3), a),), {"dtype": d}) for a, d in (
+              Example(((2, 3),), {"dtype": F64}) if a is None else Example((((2, 3), a),), {"dtype": d}) for a, d in (
+                  (None, F64),
                   ("f32", F64), ("f32", I64), ("i64", F32), ("bool", F32),
                   ("f64", F32), ("i32", I64), ("f32", BOOL))),
           rejects=(Example((np.array([1e30], np.float32),), {"dtype": I64}),

@@ -1,7 +1,8 @@
-"""Operators that draw from a Philox stream, whose state is an operand: ``int64[3]``."""
+"""Random numbers as pure functions of a stream's state ``[key, key, position]``, int64."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,55 +11,63 @@ from eager.ops import philox
 from eager.ops.errors import OpError
 from eager.ops.families import Random
 from eager.ops.op import Example, Op
-from eager.ops.types import F32, F64, I64, DType, Type, product
+from eager.ops.types import F32, F64, I64, DType, Type
 
 
-def _state(state: Type) -> None:
+def _stream(state: Type) -> None:
     if state != Type(I64, (3,)):
         raise OpError(f"the state of a stream is i64[3], got {state}")
 
 
 def _drawn(state: Type, /, *, shape: tuple[int, ...], dtype: DType) -> Type:
-    _state(state)
+    _stream(state)
     if dtype not in (F32, F64):
-        raise OpError(f"numbers are drawn as float32 or float64, got {dtype.public}")
+        raise OpError(f"numbers are drawn as f32 or f64, not {dtype.name}")
     return Type(dtype, shape)
 
 
 def _advanced(state: Type, /, *, count: int) -> Type:
-    _state(state)
+    _stream(state)
     return state
 
 
+def _check(state: Any, *, shape: Any, dtype: DType) -> None:
+    _drawn(Type.of(state), shape=shape, dtype=dtype)
+
+
 def _run_uniform(state: Any, *, shape: Any, dtype: DType) -> Any:
-    return philox.uniform(state, product(shape), dtype is F64).reshape(shape)
+    return philox.uniform_array(state, math.prod(shape), dtype is F64).reshape(shape)
 
 
 def _run_normal(state: Any, *, shape: Any, dtype: DType) -> Any:
-    return philox.normal(state, product(shape)).astype(dtype.numpy).reshape(shape)
+    return philox.normal_array(state, math.prod(shape), dtype is F64).reshape(shape)
 
 
 def _run_advance(state: Any, *, count: int) -> Any:
-    return np.array([state[0], state[1], state[2] + count], np.int64)
+    return state + np.array([0, 0, -(-count // philox.HALVES)])
 
 
-def _none(F: Any, g: Any, out: Any, state: Any, **attrs: Any) -> tuple[Any, ...]:
-    return (None,)
+def halves_of(numel: Any, dtype: DType) -> Any:
+    """How many u32 halves a draw of ``numel`` numbers uses up."""
+    return numel * (dtype.itemsize // 4)
 
 
-_SEED = np.array([5, -7, 3])
-_SHAPES = (Example((_SEED,), {"shape": (3, 7), "dtype": F32}),
-           Example((_SEED,), {"shape": (9,), "dtype": F64}),
-           Example((_SEED,), {"shape": (0,), "dtype": F32}))
+_STATE = np.array([67, 0, 5])
+_DRAWS = tuple(Example((_STATE,), {"shape": s, "dtype": d})
+               for s, d in (((3, 5), F32), ((7,), F64), ((), F32), ((0, 2), F64)))
+_REFUSED = (Example((_STATE,), {"shape": (2,), "dtype": I64}),
+            Example((_STATE[:2],), {"shape": (2,), "dtype": F32}))
 
-rand_uniform = Op("rand_uniform", "Numbers in [0, 1) at the position of a stream.", _drawn,
-                  Random("uniform"), forward=_run_uniform, grad=_none, spelling=None,
-                  examples=_SHAPES)
-rand_normal = Op("rand_normal", "Standard normal numbers at the position of a stream.", _drawn,
-                 Random("normal"), forward=_run_normal, grad=_none, spelling=None,
-                 examples=(*_SHAPES, Example((_SEED,), {"shape": (4000,), "dtype": F64})))
-rand_advance = Op("rand_advance", "The state of a stream after `count` more blocks.", _advanced,
+rand_uniform = Op("rand_uniform", "Numbers from [0, 1), all equally likely.", _drawn,
+                  Random("uniform"), forward=_run_uniform, precheck=_check, spelling=None, examples=_DRAWS,
+                  rejects=_REFUSED)
+rand_normal = Op("rand_normal", "Numbers of the standard normal distribution.", _drawn,
+                 Random("normal"), forward=_run_normal, precheck=_check, spelling=None, examples=_DRAWS,
+                 rejects=_REFUSED)
+rand_advance = Op("rand_advance", "The state after a draw of count 32-bit numbers.", _advanced,
                   Random("advance"), forward=_run_advance, spelling=None,
-                  examples=(Example((_SEED,), {"count": 17}),))
+                  precheck=lambda state, *, count: _stream(Type.of(state)),
+                 
+                  examples=tuple(Example((_STATE,), {"count": n}) for n in (0, 1, 8, 9)))
 
 OPS = (rand_uniform, rand_normal, rand_advance)

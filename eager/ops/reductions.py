@@ -60,6 +60,16 @@ def _normalised(x: Type, /, *, dim: int) -> Type:
     return x
 
 
+def _floats(x: Any, *, dim: int) -> None:
+    if x.dtype.kind != "f":
+        _normalised(Type.of(x), dim=dim)
+
+
+def _nonempty(x: Any, *, dims: Any, keepdim: bool) -> None:
+    if not x.size:
+        _extreme(Type.of(x), dims=dims, keepdim=keepdim)
+
+
 # --- forwards ----------------------------------------------------------------------------------
 def _run_sum(x: Any, *, dims: Any, keepdim: bool) -> Any:
     return np.add.reduce(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
@@ -243,11 +253,11 @@ argmin = Op("argmin", "The first position of the smallest element; of the first 
             spelling=_SPELLED, onnx="ArgMin",
             examples=(Example(((3, 4),), {"dim": 1, "keepdim": False}),))
 softmax = Op("softmax", "exp(x) over its sum along dim.", _normalised, Softmax(log=False),
-             forward=_run_softmax, grad=_grad_softmax, saves=("out",), decompose=_softmax_parts,
+             forward=_run_softmax, precheck=_floats, grad=_grad_softmax, saves=("out",), decompose=_softmax_parts,
              public=_normalising("softmax"), onnx="Softmax", examples=_ROWS,
              spelling=Spelling(("eager", "method", "nn.functional")))
 log_softmax = Op("log_softmax", "The logarithm of softmax, without its underflow.", _normalised,
-                 Softmax(log=True), forward=_run_log_softmax, grad=_grad_log_softmax,
+                 Softmax(log=True), forward=_run_log_softmax, precheck=_floats, grad=_grad_log_softmax,
                  saves=("out",), decompose=_log_softmax_parts, public=_normalising("log_softmax"),
                  onnx="LogSoftmax", examples=_ROWS,
                  spelling=Spelling(("eager", "method", "nn.functional")))

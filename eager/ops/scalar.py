@@ -164,6 +164,25 @@ def evaluate(e: Scalar, args: Sequence[Any]) -> Any:
     return INSTRS[e.instr].numpy(*(evaluate(a, args) for a in e.args))
 
 
+def evaluator(e: Scalar, arity: int) -> Callable[..., Any]:
+    """The tree as one Python function of ``arity`` arrays: `evaluate` without the walk."""
+    names: dict[str, Any] = {}
+
+    def text(e: Scalar) -> str:
+        if not isinstance(e, Expr):
+            name = f"c{len(names)}"
+            names[name] = e
+            return name
+        if e.is_arg:
+            return f"a{e.args[0]}"
+        names[f"{e.instr}_"] = INSTRS[e.instr].numpy
+        return f"{e.instr}_({', '.join(map(text, e.args))})"
+
+    parameters = ", ".join(f"a{i}" for i in range(arity))
+    run: Callable[..., Any] = eval(f"lambda {parameters}: {text(e)}", names)
+    return run
+
+
 def instructions(e: Scalar) -> set[str]:
     """Every instruction the tree uses."""
     if not isinstance(e, Expr) or e.is_arg:

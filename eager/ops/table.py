@@ -8,6 +8,7 @@ from __future__ import annotations
 from eager.ops import (
     composites,
     contraction,
+    control,
     creation,
     indexing,
     movement,
@@ -19,7 +20,8 @@ from eager.ops import (
 from eager.ops.composite import Composite
 from eager.ops.op import Op
 
-_FAMILIES = (pointwise, creation, movement, reductions, indexing, contraction, windows, randoms)
+_FAMILIES = (pointwise, creation, movement, reductions, indexing, contraction, windows, randoms,
+             control)
 
 TABLE: dict[str, Op] = {op.name: op for family in _FAMILIES for op in family.OPS}
 FUNCTIONS: dict[str, Composite] = {f.name: f for f in composites.FUNCTIONS}

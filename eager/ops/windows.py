@@ -9,7 +9,7 @@ import numpy as np
 from eager.ops.errors import OpError
 from eager.ops.families import Convolution, Pool
 from eager.ops.op import Example, Op, Spelling
-from eager.ops.types import I64, Dim, Type
+from eager.ops.types import BOOL, I64, Dim, Type
 
 Pair = tuple[int, int]
 
@@ -53,6 +53,11 @@ def _convolved(x: Type, w: Type, /, *, stride: tuple[int, ...], padding: tuple[i
     return Type(x.dtype, (x.shape[0], w.shape[0], *size))
 
 
+def _alike(x: Any, w: Any, **window: Any) -> None:
+    if x.dtype is not w.dtype or x.dtype.kind != "f" or x.ndim != 4 or w.ndim != 4:
+        _convolved(Type.of(x), Type.of(w), **window)
+
+
 def _windows(x: Any, window: Pair, stride: Any, padding: Any, dilation: Any, fill: float) -> Any:
     """A view ``[N, C, OH, OW, KH, KW]`` of the padded images."""
     (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
@@ -69,7 +74,7 @@ def _run_conv2d(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any) -> 
     n, o = x.shape[0], w.shape[0]
     oh, ow = (output_size(x.shape[2 + k], w.shape[2 + k], stride[k], padding[k], dilation[k])
               for k in (0, 1))
-    if oh == 0 or ow == 0 or n == 0:
+    if 0 in (n, o, oh, ow):
         return np.zeros((n, o, oh, ow), x.dtype)
     view = _windows(x, w.shape[2:], stride, padding, dilation, 0)
     patches = view.transpose(0, 1, 4, 5, 2, 3).reshape(n, -1, oh * ow)
@@ -108,6 +113,8 @@ def _pooled(x: Type, /, *, kernel: tuple[int, ...], stride: tuple[int, ...],
             padding: tuple[int, ...], dilation: tuple[int, ...]) -> Type:
     if x.ndim not in (3, 4):
         raise OpError(f"images are [N, C, H, W] or [C, H, W], got {x}")
+    if x.dtype is BOOL:
+        raise OpError(f"images are numbers, got {x}")
     _check_window(stride, padding, dilation)  # type: ignore[arg-type]
     if min(kernel) < 1 or any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise OpError(f"padding {padding} is at most half of the window {kernel}")
@@ -176,7 +183,7 @@ _POOLS = (
                               "dilation": (1, 2)}))
 
 conv2d = Op("conv2d", "The cross-correlation of images [N, C, H, W] with weights [O, C, KH, KW].",
-            _convolved, Convolution(), forward=_run_conv2d, grad=_grad_conv2d, saves=(0, 1),
+            _convolved, Convolution(), forward=_run_conv2d, precheck=_alike, grad=_grad_conv2d, saves=(0, 1),
             spelling=None, onnx="Conv", examples=(
                 Example(((2, 3, 5, 6), (4, 3, 3, 2)), _PLAIN),
                 Example(((1, 2, 7, 7), (3, 2, 3, 3)), {"stride": (2, 2), "padding": (1, 1),

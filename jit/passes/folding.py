@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from eager.ops.errors import OpError
 from eager.ops.families import Control, View
 from eager.ops.types import Type
-from jit.dims import SymInt
+from jit.dims import is_symbolic
 from jit.graph import Const, Graph, Node, rewrite
 from jit.interpreter import run_node
 from jit.passes.regions import everywhere
@@ -38,26 +36,23 @@ def _folded(node: Node) -> Const | None:
             value = run_node(node, [c.array for c in consts], {})
     except OpError:
         return None
-    return Const(np.array(value, order="C"), " ".join(filter(None, (c.name for c in consts))))
+    return Const(np.array(value, order="C"), next((c.name for c in consts if c.name), ""))
 
 
 def _is_static(node: Node) -> bool:
-    return not any(_is_symbolic(v) for v in (*node.attrs.values(), *node.type.shape))
-
-
-def _is_symbolic(value: Any) -> bool:
-    return isinstance(value, SymInt) or (isinstance(value, tuple) and any(map(_is_symbolic, value)))
+    return not any(is_symbolic(v) for v in (*node.attrs.values(), *node.type.shape))
 
 
 def _is_worth(node: Node, consts: list[Const]) -> bool:
-    size = node.type.numel
+    size = int(node.type.numel)
+    itemsize = int(node.type.dtype.itemsize)
     if not consts:
         return not node.type.shape
     if size <= SMALL:
         return True
     if isinstance(node.op.kernel, View):
         return False
-    return size * node.type.dtype.itemsize <= sum(_bytes(c.type) for c in consts)
+    return size * itemsize <= sum(_bytes(c.type) for c in consts)
 
 
 def _bytes(type_: Type) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from eager.ops import families as fam
 from eager.ops import scalar
 from eager.ops.types import F32, Shape
+from jit.dims import same_size
 from jit.graph import Const, Graph, Input, Node, Value, users
 from jit.kernels.index import Index, Var
 
@@ -39,7 +40,7 @@ class Group:
     def level(self, node: Node) -> str:
         """``inner`` for one value an element, ``outer`` for one a row."""
         return "inner" if not self.reduced or (
-            node.type.shape == self.domain and not isinstance(node.op.kernel, fam.Reduce)
+            same_shape(node.type.shape, self.domain) and not isinstance(node.op.kernel, fam.Reduce)
         ) else "outer"
 
 
@@ -73,6 +74,11 @@ Unit = Group | Call
 _INLINE = (fam.View, fam.Fill, fam.Iota, fam.DimValue)
 
 
+def same_shape(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are equal for every value of their dims."""
+    return len(a) == len(b) and all(map(same_size, a, b))
+
+
 def is_inline(value: Value) -> bool:
     """Whether a value is computed where it is read."""
     return isinstance(value, Node) and isinstance(value.op.kernel, _INLINE)
@@ -97,7 +103,7 @@ def is_bias(node: Node, value: Value) -> bool:
     position = 1 if isinstance(node.op.kernel, fam.Convolution) else len(out) - 1
     offset = len(out) - len(shape)
     return (position >= offset and value.type.dtype is node.type.dtype
-            and type(out[position]) is int and shape[position - offset] == out[position]
+            and type(out[position]) is int and same_size(shape[position - offset], out[position])
             and all(_is_one(d) for k, d in enumerate(shape) if k != position - offset))
 
 
@@ -214,7 +220,9 @@ class Fuser:
     def _only_user(self, value: Node) -> Node | None:
         """The one reader of a value that is no result, if it keeps type and shape."""
         readers = self.users.get(value, [])
-        if len(readers) != 1 or value in self.results or readers[0].type != value.type:
+        if len(readers) != 1 or value in self.results or (
+                not same_shape(readers[0].type.shape, value.type.shape)) or (
+                readers[0].type.dtype is not value.type.dtype):
             return None
         return readers[0]
 
@@ -272,7 +280,7 @@ class Fuser:
         if any(other is not group and _reaches(other, group) for other in deps):
             return False
         if isinstance(node.op.kernel, fam.Reduce):
-            if node.args[0].type.shape != group.domain or not node.attrs["dims"]:
+            if not same_shape(node.args[0].type.shape, group.domain) or not node.attrs["dims"]:
                 return False
             if group.reduced and (group.reduced != node.attrs["dims"] or group.columns):
                 return False
@@ -287,13 +295,14 @@ class Fuser:
     def _fits(self, node: Node, group: Group) -> bool:
         shape = node.type.shape
         if not group.reduced:
-            return shape == group.domain
-        return shape == group.domain or shape in kept_shapes(group)
+            return same_shape(shape, group.domain)
+        return same_shape(shape, group.domain) or any(
+            same_shape(shape, kept) for kept in kept_shapes(group))
 
     def _reads_in_place(self, node: Node, group: Group) -> bool:
         """Whether every value of the group that ``node`` reads is at hand when it is computed."""
         reduce = isinstance(node.op.kernel, fam.Reduce)
-        inner = reduce or not group.reduced or node.type.shape == group.domain
+        inner = reduce or not group.reduced or same_shape(node.type.shape, group.domain)
         shape = node.args[0].type.shape if reduce else node.type.shape
         here = loop_index(group.domain) if inner else row_index(group, shape)
         for a in node.args:
@@ -318,7 +327,7 @@ class Fuser:
 
 
 def _is_whole(node: Node, group: Group) -> bool:
-    return node.type.shape == group.domain
+    return same_shape(node.type.shape, group.domain)
 
 
 def new_group(node: Node) -> Group:

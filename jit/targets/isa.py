@@ -35,6 +35,7 @@ class Isa:
     rows: int = 0  #: the most rows of a tile (MR); 0: no microkernels
     fma: bool = True
     panels: dict[int, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    unroll: int = 4  #: steps of k in one turn of the loop, a power of two
 
 
 _AVX512 = {1: (1, 2, 4, 8), **dict.fromkeys(range(2, 7), (1, 2, 4))}
@@ -45,7 +46,8 @@ ISAS = {isa.name: isa for isa in (
     Isa("v3", _LINUX, "x86-64-v3", "", 8, 6, True, _SIXTEEN_OR_32),
     # LLVM prefers 256 bit on generic AVX-512 CPUs; fused arithmetic is 1.4-1.7x faster at 512.
     Isa("v4", _LINUX, "x86-64-v4", "-prefer-256-bit", 16, 6, True, _AVX512),
-    Isa("aarch64", _ARM, "generic", "", 4, 6, True, _SIXTEEN_OR_32),
+    # Four steps of 24 accumulators spill where LLVM hoists the loads of all four.
+    Isa("aarch64", _ARM, "generic", "", 4, 6, True, _SIXTEEN_OR_32, unroll=2),
     Isa("nvptx", _CUDA, "sm_80", "+ptx70"),
 )}
 

@@ -25,8 +25,6 @@ from jit.targets.isa import PANEL, Isa
 
 #: Entries of a row of the tables: 0 to 8 panels.
 SPAN = 9
-#: Steps of k in one turn of the main loop.
-_UNROLL = 4
 
 #: Where the accumulator of a row and a vector is found, by SSA name.
 _Names = Callable[[int, int], str]
@@ -36,18 +34,21 @@ def kernel_module(isa: Isa) -> str:
     """Every microkernel of a level and its tables; CompileError for a level without any."""
     if not isa.rows:
         raise CompileError(f"{isa.name} has no microkernels")
+    tiles = [(rows, n) for rows in range(1, isa.rows + 1) for n in isa.panels[rows]]
+    return "\n".join([_head(isa), *(_Tile(isa, *t).text() for t in tiles), _tables(isa)]) + "\n"
+
+
+def microkernel_module(isa: Isa, rows: int, panels: int) -> str:
+    """One microkernel alone, ``micro_<rows>_<panels>``."""
+    return f"{_head(isa)}\n{_Tile(isa, rows, panels).text()}\n"
+
+
+def _head(isa: Isa) -> str:
     lines = [f'target triple = "{isa.triple}"', "attributes #0 = { nounwind }"]
     if isa.fma:
         v = f"<{isa.width} x float>"
         lines.append(f"declare {v} @llvm.fma.v{isa.width}f32({v}, {v}, {v})")
-    for rows in range(1, isa.rows + 1):
-        lines += [microkernel(isa, rows, n) for n in isa.panels[rows]]
-    return "\n".join([*lines, _tables(isa)]) + "\n"
-
-
-def microkernel(isa: Isa, rows: int, panels: int) -> str:
-    """IR of one function, ``micro_<rows>_<panels>``."""
-    return _Tile(isa, rows, panels).text()
+    return "\n".join(lines)
 
 
 def _tables(isa: Isa) -> str:
@@ -75,7 +76,7 @@ class _Tile:
 
     def text(self) -> str:
         self._head()
-        self._loop("main", "entry", "0", "%whole", _UNROLL)
+        self._loop("main", "entry", "0", "%whole", self.isa.unroll)
         self._join("after", ("entry", "%z{}_{}"), ("main", "%main{}_{}"))
         self._put("%odd = icmp slt i64 %whole, %K", "br i1 %odd, label %rest, label %store")
         self._loop("rest", "after", "%whole", "%K", 1)
@@ -115,7 +116,7 @@ class _Tile:
         for r, v in self.tile:
             self._gep(f"%i{r}_{v}", f"%i{r}", v * self.width)
             self._put(f"%z{r}_{v} = load {self.vector}, ptr %i{r}_{v}, align 4")
-        self._put(f"%whole = and i64 %K, -{_UNROLL}", "%any = icmp sgt i64 %whole, 0",
+        self._put(f"%whole = and i64 %K, -{self.isa.unroll}", "%any = icmp sgt i64 %whole, 0",
                   "br i1 %any, label %main, label %after")
 
     def _loop(self, name: str, before: str, start: str, end: str, unroll: int) -> None:

@@ -1,0 +1,1 @@
+"""Below the compiler: the linker, the C ABI, the thread pool, the entry, the loader, the cache."""

@@ -1,0 +1,392 @@
+"""Program: a traced function compiled to native code, called like the function."""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from eager.engine.inplace import EPOCH, touch
+from eager.engine.mode import MODE
+from eager.engine.tensor import Tensor
+from eager.ops.errors import OpError, TraceError
+from eager.ops.types import dtype_named
+from jit import pytree
+from jit.checks import bind_arguments, refuse_overlap, word_error
+from jit.graph import Const, Graph, Input, Value
+from jit.interpreter import interpret, run_node
+from jit.layout import Layout, evaluate_size
+from jit.lowering import Held, Module, lower, pack
+from jit.native import abi, entry, loader
+from jit.passes import run as run_passes
+from jit.passes.dce import eliminate_dead
+from jit.passes.weights import hoist
+from jit.pytree import Spec
+from jit.recorder import Finding
+from jit.tracer import Traced, trace_graph
+from jit.verifier import verify
+
+#: Calls that take longer than this let other Python threads run, in seconds.
+_RELEASE_AFTER = 20e-6
+
+
+def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *,
+          dynamic_shapes: Any = None, state: Sequence[Any] = ()) -> Program:
+    """Trace ``fn(*args, **kwargs)`` and compile what it does.
+
+    Nothing is computed while tracing, and parameters, buffers, optimiser state and random
+    streams are left as found.  ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}``.
+    Raises TraceError where the function does what a program cannot say, with the line.
+    """
+    return Program(trace_graph(fn, args, kwargs, dynamic_shapes, state))
+
+
+class Program:
+    """Native code for one function and the shapes it was traced for.
+
+    ``graph`` is what was traced, ``kernels`` the source of its kernels, ``report()`` what a
+    reader should know.  Parameters stay live: a write to one is seen by the next call.
+    """
+
+    def __init__(self, traced: Traced, edits: Mapping[str, str] | None = None,
+                 level: str | None = None) -> None:
+        from jit.targets.isa import host_level
+
+        self.traced = traced
+        self.graph: Graph = traced.graph
+        self.level = level or host_level()
+        prepared = verify(run_passes(traced.graph, check=None))
+        prologue, main = hoist(prepared)
+        self._prologue, self._main = prologue, _used_inputs(eliminate_dead(main), prologue)
+        self._edits = dict(edits or {})
+        self._module: Module = _edited(lower(self._main), self._edits)
+        self._state = {i.name: t for i, t in traced.state}
+        self._running = threading.Lock()
+        self._bind()
+
+    # --- what it is ----------------------------------------------------------------------------
+    @property
+    def layout(self) -> Layout:
+        """Ports, dims, weights and memory."""
+        return self._module.layout
+
+    @property
+    def in_spec(self) -> Spec:
+        return self.traced.in_spec
+
+    @property
+    def out_spec(self) -> Spec:
+        return self.traced.out_spec
+
+    @property
+    def graph_text(self) -> str:
+        """The optimised graph as text: what the kernels compute."""
+        return str(self._main)
+
+    @cached_property
+    def kernels(self) -> Any:
+        """The source of every kernel and of the driver, as it is compiled."""
+        from jit.report.kernels import Kernels
+
+        return Kernels(self._module, self.level)
+
+    def with_kernel(self, name: str, source: str) -> Program:
+        """The same program with the source of one kernel (or the driver) replaced."""
+        if name not in self.kernels:
+            raise TraceError(f"there is no kernel {name!r}; there are {', '.join(self.kernels)}")
+        return Program(self.traced, {**self._edits, name: source}, self.level)
+
+    def report(self) -> str:
+        """Everything the trace captured, guarded, wrote and drew, with its origin."""
+        from jit.report.findings import report
+
+        return report(self.traced)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.traced.findings
+
+    def __repr__(self) -> str:
+        ports = ", ".join(f"{p.name}: {p.dtype}[{', '.join(map(str, p.shape))}]"
+                          for p in self.layout.inputs)
+        return (f"<Program {self.graph.name}({ports}), {len(self._module.kernels)} kernels, "
+                f"level {self.level}>")
+
+    # --- calling -------------------------------------------------------------------------------
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; arguments as the traced function takes them."""
+        if self._plain and not kwargs and len(args) == self._plain:
+            try:
+                arrays = [a._array for a in args]
+            except AttributeError:
+                return self._call_general(args, kwargs)
+            mode = MODE.get()
+            if mode.recorder is None and not (mode.grad and any([a._needs for a in args])):
+                return self._wrap(self._call(*arrays))
+        return self._call_general(args, kwargs)
+
+    def _call_general(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Any tree of arguments, in words where it does not fit."""
+        if MODE.get().recorder is not None:
+            raise TraceError("a compiled program is called inside a trace; call the function that "
+                             "it was traced from, so that the trace sees what it does")
+        leaves = self._leaves(args, kwargs)
+        if MODE.get().grad:
+            for port, leaf in zip(self.layout.inputs, leaves, strict=False):
+                if isinstance(leaf, Tensor) and leaf._needs:
+                    raise OpError(f"argument {port.name!r} requires grad, and gradients do not "
+                                  f"flow through compiled programs; pass x.detach(), call it "
+                                  f"under eager.no_grad(), or trace the whole training step")
+        return self._wrap(self._call(*(_as_array(x) for x in leaves)))
+
+    def _leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        try:
+            bound = self.traced.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise OpError(f"{self.graph.name}{self.traced.signature}: {error}") from None
+        bound.apply_defaults()
+        leaves, spec = pytree.flatten((bound.args, bound.kwargs))
+        if spec != self.in_spec:
+            where = pytree.differences(self.in_spec, spec, "arguments")
+            raise OpError(f"{self.graph.name}: the arguments have another structure than the "
+                          f"example: {where}; trace again for this one")
+        return leaves
+
+    def _wrap(self, found: Any) -> Any:
+        """Arrays as the function's result: tensors in the tree that it returned."""
+        for t in self._written:
+            touch(t)
+        if self._written and self._entry is not None:
+            self._entry.descriptor[entry.SEEN] = EPOCH[0]
+        if self._single:
+            return _tensor(found)
+        arrays = found if isinstance(found, tuple) else (found,)
+        return pytree.unflatten(self.out_spec, iter(map(_tensor, arrays)))
+
+    # --- binding to native code ----------------------------------------------------------------
+    def _bind(self) -> None:
+        from jit.compiler import shared_object
+
+        layout = self.layout
+        library = loader.load(shared_object(self._module, (self.level,)))
+        self._run = library.ej_run
+        self._run.restype, self._run.argtypes = ctypes.c_int32, [ctypes.c_void_p]
+        self._plain = _plain_arguments(self.in_spec, self.traced.signature)
+        self._single = self.out_spec.kind == "leaf"
+        self._written = tuple(self._state[i.name] for i in self._module.state)
+        self._arguments_written = [
+            k for k, i in enumerate(i for i in self._main.inputs if i.role == "argument")
+            if i in {j for j, _ in self._main.updates}]
+        self._blob = _aligned(layout.weights_size)
+        self._seen: tuple[Any, ...] = ()
+        self._arena = _aligned(0)
+        self._roomy: dict[str, int] = {}
+        self._entry: entry.Entry | None = None
+        if not self._arguments_written:
+            names = [d.name for d in layout.dims]
+            ports = [_entry_ports(p, names) for p in (layout.inputs, layout.outputs)]
+            if ports[0] is not None and ports[1] is not None:
+                self._entry = entry.make_entry(
+                    loader.address(library, "ej_run"), ports[0], ports[1],
+                    [(d.min, d.max) for d in layout.dims], EPOCH.ctypes.data, loader.pool(), 0,
+                    self._call_checked)
+        self._call: Callable[..., Any] = (
+            self._entry.call if self._entry is not None else self._call_checked)
+
+    def refresh(self) -> None:
+        """Pack the weights again, after a write that this package cannot see (``t.numpy()``)."""
+        self._seen = ()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Pack weights anew where a tensor behind them was written since."""
+        now = tuple((t._version, id(t._array)) for t in self._read_only)
+        if now != self._seen:
+            values: dict[Value, Any] = {}
+            known = {i.name: self._state[i.name]._array for i in self._prologue.inputs}
+            folded = interpret(self._prologue, known)[0]
+            self._blob[:] = 0
+            for made, array in zip(self._folded, folded, strict=True):
+                values[made] = array
+            for held in self._module.held:
+                pack(held, self._value_of(held, values), self._blob)
+            self._seen = now
+        self._pointers = abi.pointers([_pointer(t) for t in self._written])
+
+    @cached_property
+    def _read_only(self) -> tuple[Tensor, ...]:
+        written = {id(t) for t in self._written}
+        return tuple(t for t in self._state.values() if id(t) not in written)
+
+    @cached_property
+    def _folded(self) -> tuple[Input, ...]:
+        n = len(self._prologue.outputs)
+        return self._main.inputs[len(self._main.inputs) - n:] if n else ()
+
+    def _value_of(self, held: Held, values: dict[Value, Any]) -> Any:
+        """The array of a constant, seen through the views over it."""
+        return None if held.value is None else self._evaluate(held.value, values)
+
+    def _evaluate(self, value: Value, values: dict[Value, Any]) -> Any:
+        if value in values:
+            return values[value]
+        if value in self._module.aliases:
+            return self._evaluate(self._module.aliases[value], values)
+        if isinstance(value, Const):
+            return value.array
+        if isinstance(value, Input):
+            return self._state[value.name]._array
+        return run_node(value, [self._evaluate(a, values) for a in value.args], {})
+
+    def _call_checked(self, *arrays: Any) -> Any:
+        """One call by the long way: checks in words, memory that grows, errors that say where."""
+        layout = self.layout
+        dims = bind_arguments(layout, arrays)
+        arrays = tuple(np.ascontiguousarray(a).reshape(a.shape) for a in arrays)
+        if self._arguments_written:
+            refuse_overlap(arrays, self._arguments_written, [p.name for p in layout.inputs])
+        with self._running:
+            self._refresh()
+            needed = evaluate_size(layout.arena, dims)
+            if needed > self._arena.nbytes:
+                self._arena = _aligned(needed)
+            outs = [np.empty(tuple(evaluate_size(s, dims) for s in p.shape),
+                             dtype_named(p.dtype).numpy) for p in layout.outputs]
+            sizes = np.array([dims[d.name] for d in layout.dims], np.int64)
+            error = abi.Error(0, -1, 0)
+            start = time.perf_counter()
+            code = self._run(ctypes.byref(self._native_call(arrays, outs, sizes, error)))
+            took = time.perf_counter() - start
+            if code:
+                raise word_error(layout, error.code or code, error.node, error.value)
+            self._open(dims, took)
+        return outs[0] if len(outs) == 1 else tuple(outs)
+
+    def _native_call(self, arrays: Sequence[Any], outs: Sequence[Any], sizes: Any,
+                     error: abi.Error) -> abi.Call:
+        ins = abi.pointers([a.ctypes.data for a in arrays])
+        results = abi.pointers([o.ctypes.data for o in outs])
+        call = abi.Call(
+            ctypes.sizeof(abi.Call), abi.ABI, self._blob.ctypes.data,
+            ctypes.addressof(self._pointers), self._arena.ctypes.data, self._arena.nbytes,
+            ctypes.addressof(ins), ctypes.addressof(results), sizes.ctypes.data, None,
+            loader.pool(), ctypes.addressof(error), 0)
+        call.keep = (ins, results)  # type: ignore[attr-defined]
+        return call
+
+    def _open(self, dims: Mapping[str, int], took: float) -> None:
+        """Let the native entry serve calls up to the dims of this one."""
+        if self._entry is None:
+            return
+        d, work = self._entry.descriptor, 1
+        d[entry.WEIGHTS], d[entry.STATE] = self._blob.ctypes.data, ctypes.addressof(self._pointers)
+        d[entry.ARENA], d[entry.ARENA_BYTES] = self._arena.ctypes.data, self._arena.nbytes
+        for k, dim in enumerate(self.layout.dims):
+            work *= dims[dim.name]
+            self._roomy[dim.name] = max(self._roomy.get(dim.name, -1), dims[dim.name])
+        if evaluate_size(self.layout.arena, self._roomy) <= self._arena.nbytes:
+            for k, dim in enumerate(self.layout.dims):
+                d[entry.ROOMY + k] = self._roomy[dim.name]
+        if took > _RELEASE_AFTER:
+            d[entry.RELEASE_FROM] = min(int(d[entry.RELEASE_FROM]), work)
+        d[entry.SEEN] = EPOCH[0]
+
+    # --- for a writer of artifacts -------------------------------------------------------------
+    def weights(self) -> np.ndarray[Any, Any]:
+        """The packed weights as bytes."""
+        self._refresh()
+        return self._blob
+
+    def state_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The state that the program writes, as it is now."""
+        return {i.name: np.ascontiguousarray(self._state[i.name]._array)
+                for i in self._module.state}
+
+    def shared_object(self, target: str, levels: Sequence[str]) -> bytes:
+        """A ``.so`` that stands alone, for ``x86_64-linux`` or ``aarch64-linux``."""
+        from jit.compiler import shared_object
+
+        chosen = tuple(levels) if target == "x86_64-linux" else ("aarch64",)
+        return shared_object(self._module, chosen, runtime=True)
+
+    @property
+    def example(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The example's arguments, and what the optimised graph gives for them."""
+        names = [p.name for p in self.layout.inputs]
+        inputs = dict(zip(names, self.traced.examples, strict=True))
+        known = {**inputs, **{n: t._array for n, t in self._state.items()}}
+        outputs, _ = interpret(self.graph, {i.name: known[i.name] for i in self.graph.inputs})
+        return inputs, dict(zip((p.name for p in self.layout.outputs), outputs, strict=True))
+
+
+# --- pieces ------------------------------------------------------------------------------------
+def _tensor(array: Any) -> Tensor:
+    t = Tensor.__new__(Tensor)
+    t._array = array
+    t._node = t._storage = t._view = t.grad = None
+    t._needs = False
+    return t
+
+
+def _as_array(x: Any) -> Any:
+    return x._array if isinstance(x, Tensor) else x
+
+
+def _aligned(size: int) -> np.ndarray[Any, Any]:
+    """Zeroed bytes at a multiple of 64, which the microkernels rely on."""
+    room = np.zeros(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start:start + size]
+
+
+def _pointer(t: Tensor) -> int:
+    if not t._array.flags.c_contiguous or not t._array.flags.writeable:
+        raise OpError(f"state {t.type} that a program writes must be contiguous and writable; "
+                      f"replace it by t.contiguous()")
+    return int(t._array.ctypes.data)
+
+
+def _plain_arguments(spec: Spec, signature: inspect.Signature) -> int:
+    """How many positional tensors a call has, where that is all it has; else 0."""
+    positional, keywords = spec.children
+    if keywords.children or any(c.kind != "leaf" for c in positional.children):
+        return 0
+    return len(positional.children)
+
+
+def _entry_ports(ports: Sequence[Any], dims: list[str]) -> list[entry.EntryPort] | None:
+    found = []
+    for p in ports:
+        shape = []
+        for s in p.shape:
+            if isinstance(s, list):
+                return None  # a size that is computed: the long way
+            shape.append(s if isinstance(s, int) else -1 - dims.index(s))
+        found.append(entry.EntryPort(dtype_named(p.dtype).numpy, tuple(shape)))
+    return found
+
+
+def _used_inputs(main: Graph, prologue: Graph) -> Graph:
+    """The graph without state that only the prologue reads; its results stay last."""
+    from dataclasses import replace
+
+    used = {a for n in main.nodes for a in n.args} | set(main.results) | {
+        i for i, _ in main.updates}
+    folded = main.inputs[len(main.inputs) - len(prologue.outputs):] if prologue.outputs else ()
+    return replace(main, inputs=tuple(
+        i for i in main.inputs if i.role == "argument" or i in used or i in folded))
+
+
+def _edited(module: Module, edits: Mapping[str, str]) -> Module:
+    from dataclasses import replace
+
+    kernels = tuple(replace(k, source=edits.get(k.name, k.source)) for k in module.kernels)
+    return replace(module, kernels=kernels, driver=edits.get("ej_program", module.driver))
+
+

@@ -1,0 +1,258 @@
+"""The recorder: turns what passes the engine's choke point into nodes of a graph.
+
+Nothing is computed.  A traced tensor has a type and stands for a value of the graph; every
+read of its data by Python is an error that says where and what to write instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eager.engine.mode import MODE
+from eager.engine.tensor import Size, Tensor
+from eager.ops.errors import OpError, TraceError
+from eager.ops.op import Op
+from eager.ops.types import DType, Type, scalar_dtype
+from jit.graph import Const, Input, Location, Node, Value
+
+_PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
+                  for name in ("eager", "jit"))
+
+_REWRITES = {
+    "bool": "a branch on data is jit.cond(predicate, if_true, if_false), or eager.where",
+    "item": "keep it a tensor (0-d tensors do arithmetic), or return it from the program",
+    "int": "keep it a tensor, or pass the number as an argument of its own",
+    "float": "keep it a tensor (0-d tensors do arithmetic), or return it from the program",
+    "numpy": "use eager's functions instead of NumPy's, or do this outside of the trace",
+    "tolist": "return the tensor and call tolist() on the result",
+    "len": "the size is dynamic: use x.shape[0], which stays symbolic",
+}
+
+
+class TracedTensor(Tensor):
+    """A tensor inside a trace: a type, and a value of the graph being recorded."""
+
+    __slots__ = ("_type", "recorder")
+
+    _type: Type
+    recorder: Recorder
+
+    @property
+    def _array(self) -> Any:  # type: ignore[override]
+        raise TraceError(f"the data of {self!r} were asked for, and a traced tensor has none: it "
+                         f"lives only while its function is traced, and must not be kept after it")
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._type.shape)
+
+    @property
+    def dtype(self) -> DType:
+        return self._type.dtype
+
+    def stride(self, dim: int | None = None) -> Any:
+        steps: list[Any] = []
+        step: Any = 1
+        for d in reversed(self._type.shape):
+            steps.insert(0, step)
+            step = step * d
+        return tuple(steps) if dim is None else steps[dim]
+
+    def is_contiguous(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"tensor(traced, {self._type})"
+
+
+def traced(kind: Type, recorder: Recorder) -> TracedTensor:
+    """A new handle."""
+    t = TracedTensor.__new__(TracedTensor)
+    t._type, t.recorder = kind, recorder
+    t._node = t._storage = t._view = t.grad = None
+    t._needs = False
+    return t
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader of the trace should know: ``kind`` is its section of the report."""
+
+    kind: str
+    text: str
+
+
+@dataclass
+class _Saved:
+    """A real tensor as the trace found it."""
+
+    tensor: Tensor
+    grad: Any
+    node: Any
+    needs: bool
+    view: Any
+    storage: Any
+    version: int
+
+
+def _save(t: Tensor) -> _Saved:
+    version = 0 if t._storage is None else t._storage.version
+    return _Saved(t, t.grad, t._node, t._needs, t._view, t._storage, version)
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Records one graph, or one region of it (then ``parent`` is the recorder outside)."""
+
+    names: Mapping[int, tuple[str, str]]  #: id of a state tensor -> (role, name)
+    parent: Recorder | None = None
+    nodes: list[Node] = field(default_factory=list)
+    values: dict[int, Value] = field(default_factory=dict)  #: id of a handle -> its value
+    handles: dict[int, Tensor] = field(default_factory=dict)  #: keeps ids alive
+    state: dict[int, tuple[Input, Tensor]] = field(default_factory=dict)
+    captured: dict[int, Value] = field(default_factory=dict)  #: of a region: what came in
+    inputs: list[Input] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    saved: dict[int, _Saved] = field(default_factory=dict)
+    closed: bool = False
+
+    # --- the protocol of the engine ------------------------------------------------------------
+    def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+        """Type one op and record it."""
+        beside = next((a.dtype for a in args[op.promote == "where":] if isinstance(a, Tensor)),
+                      None)
+        values = tuple(self.value_of(a, beside) for a in args)
+        attrs = dict(attrs)
+        try:
+            kind = op.result_type([v.type for v in values], attrs)
+        except OpError as error:
+            raise OpError(f"{error} (at {self.location()})") from None
+        if op.not_compiled:
+            raise TraceError(f"{self.location()}: {op.name} cannot be traced: {op.not_compiled}")
+        return self.emit(Node(op, values, attrs, kind, location=self.location()))
+
+    def write(self, target: Tensor, value: Tensor) -> None:
+        """``target`` stands for another value from now on."""
+        self.value_of(target)
+        self.values[id(target)] = self.value_of(value)
+
+    def read(self, tensor: Tensor, how: str) -> Any:
+        """Data asked for by Python: refused, but for constants that no trace knows."""
+        if self.knows(tensor):
+            kind = tensor.type
+            rewrite = _REWRITES.get(how, "keep it a tensor")
+            raise TraceError(f"{self.location()}: {how}() of a traced tensor {kind} would bake "
+                             f"one value into the program; {rewrite}")
+        self.root.findings.append(Finding(
+            "baked", f"{how}() of a tensor {tensor.type} from outside, at {self.location()}: the "
+                     f"program holds its present value"))
+        return tensor._array
+
+    # --- handles -------------------------------------------------------------------------------
+    @property
+    def root(self) -> Recorder:
+        return self if self.parent is None else self.parent.root
+
+    def emit(self, node: Node) -> TracedTensor:
+        """A node and the handle that stands for it."""
+        self.nodes.append(node)
+        return self.handle(node)
+
+    def handle(self, value: Value) -> TracedTensor:
+        t = traced(value.type, self)
+        self.bind(t, value)
+        return t
+
+    def bind(self, t: Tensor, value: Value) -> None:
+        self.values[id(t)] = value
+        self.handles[id(t)] = t
+
+    def knows(self, t: Tensor) -> bool:
+        """Whether a tensor belongs to the trace: a handle, state, or written in it."""
+        if isinstance(t, TracedTensor) or id(t) in self.names or id(t) in self.values:
+            return True
+        return self.parent is not None and self.parent.knows(t)
+
+    def value_of(self, a: Any, beside: DType | None = None) -> Value:
+        """The value that an operand stands for; a number has the dtype of the tensor beside it."""
+        if not isinstance(a, Tensor):
+            return Const(np.asarray(a, (beside or scalar_dtype(a)).numpy))
+        found = self.values.get(id(a))
+        if found is not None:
+            return found
+        if self.parent is not None:
+            return self._capture(a, self.parent.value_of(a))
+        if isinstance(a, TracedTensor):
+            raise TraceError(f"{self.location()}: {a!r} was made by another trace and kept; a "
+                             f"traced tensor lives only while its function is traced")
+        return self._adopt(a)
+
+    def _capture(self, a: Tensor, outer: Value) -> Value:
+        """A value of the graph outside becomes an input of the region."""
+        if isinstance(outer, Const) and outer.array.ndim == 0:
+            return outer
+        inner = next((i for i in self.inputs if self.captured[id(i)] is outer), None)
+        if inner is None:
+            inner = Input(f"operand{len(self.inputs)}", outer.type)
+            self.inputs.append(inner)
+            self.captured[id(inner)] = outer
+        self.bind(a, inner)
+        return inner
+
+    def _adopt(self, t: Tensor) -> Value:
+        """A real tensor becomes an input: state by its name, any other as a captured tensor."""
+        self.remember(t)
+        role, name = self.names.get(id(t), ("", ""))
+        if not role:
+            role, name = "buffer", f"captured.{len(self.state)}"
+            self.findings.append(Finding(
+                "captured", f"{name}: a tensor {t.type} from outside the arguments, first used at "
+                            f"{self.location()}; the program reads the live tensor"))
+        made = Input(name, t.type, role)
+        self.state[id(t)] = (made, t)
+        self.bind(t, made)
+        return made
+
+    def remember(self, t: Tensor) -> None:
+        """Keep how a real tensor was found."""
+        if not isinstance(t, TracedTensor):
+            self.root.saved.setdefault(id(t), _save(t))
+
+    def restore(self) -> None:
+        """Leave every real tensor as it was found."""
+        for s in self.saved.values():
+            t = s.tensor
+            if t.grad is not s.grad and isinstance(t.grad, TracedTensor):
+                name = self.names.get(id(t), ("", "a tensor"))[1]
+                self.findings.append(Finding(
+                    "side effect", f".grad of {name} is set by the function; the program computes "
+                                   f"it but does not leave it on the tensor"))
+            t.grad, t._node, t._needs, t._view = s.grad, s.node, s.needs, s.view
+            t._storage = s.storage
+            if s.storage is not None:
+                s.storage.version = s.version
+
+    # --- places --------------------------------------------------------------------------------
+    def location(self) -> Location:
+        """The innermost frame that is the user's, and the module path there."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+            frame = frame.f_back
+        code = frame.f_code
+        return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name,
+                        MODE.get().scope)
+
+
+def recorder_here() -> Recorder | None:
+    """The recorder of the current context, if a trace is going on."""
+    found = MODE.get().recorder
+    return found if isinstance(found, Recorder) else None
+
+
+Function = Callable[..., Any]

@@ -1,0 +1,253 @@
+"""Tracing: a function, run once on types, becomes a graph; everything else is left as found."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eager.engine.mode import MODE, mode_set
+from eager.engine.stateful import Stateful, find_stateful
+from eager.engine.streams import default_generator
+from eager.engine.tensor import Tensor
+from eager.ops.errors import TraceError
+from eager.ops.types import Type
+from jit import pytree
+from jit.dims import Dim
+from jit.graph import Graph, Input, Value
+from jit.pytree import Spec
+from jit.recorder import Finding, Recorder, TracedTensor
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a trace found.
+
+    ``state`` pairs every state input of the graph with the live tensor behind it.
+    """
+
+    graph: Graph
+    signature: inspect.Signature
+    in_spec: Spec
+    out_spec: Spec
+    state: tuple[tuple[Input, Tensor], ...]
+    findings: tuple[Finding, ...]
+    examples: tuple[np.ndarray[Any, Any], ...]  #: the example arguments
+
+
+def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
+                kwargs: Mapping[str, Any] | None = None,
+                dynamic_shapes: Mapping[str, Any] | Sequence[Any] | None = None,
+                state: Sequence[Any] = ()) -> Traced:
+    """Record ``fn(*args, **kwargs)`` without computing anything.
+
+    ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}`` (nested as the argument is);
+    ``state`` names modules and optimisers that ``fn`` uses but that cannot be found in it.
+    """
+    if MODE.get().recorder is not None:
+        raise TraceError("a trace is already going on in this context; call the function itself")
+    signature = signature_of(fn)
+    bound = _bind(signature, args, kwargs or {})
+    names, leaves, in_spec = name_leaves(bound)
+    sizes, dims = _dynamic(bound, names, leaves, dynamic_shapes)
+    stateful = find_stateful(fn, state)
+    restorers = [s.snapshot() for s in stateful]
+    recorder = Recorder(_state_names(stateful))
+    try:
+        for s in stateful:
+            for _, _, tensor in s.traced_state():
+                recorder.remember(tensor)
+        inputs, handles = _arguments(recorder, names, leaves, sizes)
+        call = pytree.unflatten(in_spec, iter(handles))
+        with mode_set(recorder=recorder):
+            out = fn(*call[0], **call[1])
+        values, out_spec = _results(recorder, out)
+        graph = _graph(recorder, inputs, handles, values, dims,
+                       getattr(fn, "__name__", type(fn).__name__))
+    finally:
+        recorder.restore()
+        for undo in restorers:
+            undo()
+        recorder.closed = True
+    findings = (*_flags(stateful), *recorder.findings)
+    used = {i for i in graph.inputs if i.role != "argument"}
+    held = tuple((i, t) for i, t in recorder.state.values() if i in used)
+    return Traced(graph, signature, in_spec, out_spec, held, findings,
+                  tuple(_array(x) for x in leaves))
+
+
+# --- arguments ---------------------------------------------------------------------------------
+def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
+    """The parameters that arguments are bound to: of a module, those of ``forward``."""
+    forward = getattr(fn, "forward", None)
+    return inspect.signature(forward if callable(forward) else fn)
+
+
+def _bind(signature: inspect.Signature, args: Sequence[Any],
+          kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+    if not isinstance(args, (tuple, list)):
+        raise TraceError(f"args is a tuple of the example arguments, got "
+                         f"{type(args).__name__}; write (x,) for one")
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TraceError(f"the example does not fit the function{signature}: {error}") from None
+    bound.apply_defaults()
+    return bound
+
+
+def name_leaves(bound: inspect.BoundArguments) -> tuple[list[str], list[Any], Spec]:
+    """Names, arrays and shape of all arguments as ``(args, kwargs)``."""
+    leaves, spec = pytree.flatten((bound.args, bound.kwargs))
+    names: list[str] = []
+    positional = _positional_names(bound)
+    for name, child in zip(positional, spec.children[0].children, strict=True):
+        names += pytree.paths(child, name)
+    keywords = spec.children[1]
+    for key, child in zip(keywords.keys, keywords.children, strict=True):
+        names += pytree.paths(child, key)
+    return names, leaves, spec
+
+
+def _positional_names(bound: inspect.BoundArguments) -> list[str]:
+    names: list[str] = []
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            names += [f"{name}[{k}]" for k in range(len(value))]
+        elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
+            names.append(name)
+    return names[:len(bound.args)]
+
+
+def _array(x: Any) -> np.ndarray[Any, Any]:
+    return x._array if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _arguments(recorder: Recorder, names: list[str], leaves: list[Any],
+               sizes: list[tuple[Any, ...]]) -> tuple[list[Input], list[TracedTensor]]:
+    inputs, handles = [], []
+    seen: dict[int, str] = {}
+    for name, leaf, shape in zip(names, leaves, sizes, strict=True):
+        array = _array(leaf)
+        if id(leaf) in seen:
+            recorder.findings.append(Finding(
+                "guard", f"{name} and {seen[id(leaf)]} were the same tensor in the example; the "
+                         f"program takes them as two"))
+        seen[id(leaf)] = name
+        made = Input(name, Type(Type.of(array).dtype, shape))
+        handle = recorder.handle(made)
+        handle._needs = False
+        inputs.append(made)
+        handles.append(handle)
+    return inputs, handles
+
+
+# --- dynamic shapes ----------------------------------------------------------------------------
+def _dynamic(bound: inspect.BoundArguments, names: list[str], leaves: list[Any],
+             dynamic_shapes: Any) -> tuple[list[tuple[Any, ...]], tuple[Dim, ...]]:
+    """The shape of every argument with its dynamic sizes, and all dims."""
+    wanted = _by_name(bound, dynamic_shapes)
+    dims: dict[str, Dim] = {}
+    shapes = []
+    for name, leaf in zip(names, leaves, strict=True):
+        array = _array(leaf)
+        shape = list(array.shape)
+        for axis, dim in wanted.pop(name, {}).items():
+            if not isinstance(dim, Dim):
+                raise TraceError(f"dynamic_shapes of {name!r}: axis {axis} is a jit.Dim, got "
+                                 f"{dim!r}")
+            if type(axis) is not int or not -array.ndim <= axis < array.ndim:
+                raise TraceError(f"dynamic_shapes of {name!r}: axis {axis!r} is out of range of "
+                                 f"its {array.ndim} dims")
+            if dims.setdefault(dim.name, dim) != dim:
+                raise TraceError(f"two different Dims are named {dim.name!r}: {dims[dim.name]} "
+                                 f"and {dim}")
+            got = array.shape[axis]
+            if not dim.min <= got <= dim.max:
+                raise TraceError(f"the example of {name!r} has size {got} in axis {axis}, outside "
+                                 f"of {dim.name} in [{dim.min}, {dim.max}]")
+            shape[axis] = dim.size
+        shapes.append(tuple(shape))
+    if wanted:
+        raise TraceError(f"dynamic_shapes names {', '.join(map(repr, wanted))}, which is no "
+                         f"argument that holds an array; there are "
+                         f"{', '.join(map(repr, names)) or 'none'}")
+    return shapes, tuple(dims.values())
+
+
+def _by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, dict[Any, Any]]:
+    """``{leaf name: {axis: Dim}}`` from a nest that mirrors the arguments."""
+    if dynamic_shapes is None:
+        return {}
+    if isinstance(dynamic_shapes, (tuple, list)):
+        dynamic_shapes = dict(zip(_positional_names(bound), dynamic_shapes, strict=False))
+    found: dict[str, dict[Any, Any]] = {}
+
+    def visit(path: str, node: Any) -> None:
+        if node is None:
+            return
+        if isinstance(node, dict) and all(type(k) is int for k in node):
+            found[path] = node
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                visit(f"{path}.{key}", value)
+        elif isinstance(node, (tuple, list)):
+            for k, value in enumerate(node):
+                visit(f"{path}[{k}]", value)
+        else:
+            raise TraceError(f"dynamic_shapes of {path!r} is {{axis: jit.Dim}}, got {node!r}")
+
+    for name, node in dynamic_shapes.items():
+        visit(name, node)
+    return found
+
+
+# --- state and results -------------------------------------------------------------------------
+def _state_names(stateful: Sequence[Stateful]) -> dict[int, tuple[str, str]]:
+    """Role and unique name of every state tensor, by its id."""
+    found: dict[int, tuple[str, str]] = {id(default_generator.state): ("stream", "random stream")}
+    taken: set[str] = set()
+    rows = [list(s.traced_state()) for s in stateful]
+    # A module's names for its parameters come before an optimiser's numbers for them.
+    rows.sort(key=lambda of_one: any(role == "optimizer" for role, _, _ in of_one))
+    for role, name, tensor in (row for of_one in rows for row in of_one):
+        if id(tensor) in found:
+            continue
+        unique, k = name, 2
+        while unique in taken:
+            unique, k = f"{name}#{k}", k + 1
+        taken.add(unique)
+        found[id(tensor)] = (role, unique)
+    return found
+
+
+def _flags(stateful: Sequence[Stateful]) -> list[Finding]:
+    """What a program was traced with and does not look at again."""
+    return [Finding("guard", f"{type(s).__name__} was traced with training={s.training}")
+            for s in stateful if hasattr(s, "training")]
+
+
+def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
+    leaves, spec = pytree.flatten(out)
+    return [recorder.value_of(x if isinstance(x, Tensor) else Tensor(x)) for x in leaves], spec
+
+
+def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
+           values: list[Value], dims: tuple[Dim, ...], name: str) -> Graph:
+    """The graph, with the state that it reads or replaces as further inputs."""
+    updates = []
+    for key, (made, _) in recorder.state.items():
+        if recorder.values[key] is not made:
+            updates.append((made, recorder.values[key]))
+    for handle, made in zip(handles, inputs, strict=True):
+        if recorder.values[id(handle)] is not made:  # an argument that was written in place
+            updates.append((made, recorder.values[id(handle)]))
+    used = {a for n in recorder.nodes for a in n.args} | set(values) | {
+        v for _, v in updates} | {i for i, _ in updates}
+    state = [made for made, _ in recorder.state.values() if made in used]
+    return Graph((*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates), dims,
+                 name)
