@@ -275,7 +275,7 @@ def _builtin(word: str) -> Any:
     stem, _, suffix = word.partition("_")
     if stem in ("lanes", "stack"):
         kind, _, count = suffix.partition("_")
-        if kind in DTYPES and count.isdigit():
+        if (kind in DTYPES or kind in ("u32", "u64")) and count.isdigit():
             return _stack(word, kind, int(count))
     elif stem in _POINTERS and suffix in _LLVM and suffix != "void":
         return _POINTERS[stem](word, suffix)

@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-import numpy as np
-
+from eager.data.collate import default_collate
 from eager.data.dataset import Dataset, TensorDataset
-from eager.engine import creation, streams
-from eager.engine.tensor import TAPED, Tensor
+from eager.engine import streams
 from eager.ops.errors import OpError
 
 
-def default_collate(batch: list[Any]) -> Any:
-    """Elements of a batch stacked: tensors, arrays, numbers, and containers of them."""
-    first = batch[0]
-    if isinstance(first, Tensor):
-        stacked: Tensor = TAPED.concat(*(x.unsqueeze(0) for x in batch), dim=0)
-        return stacked
-    if isinstance(first, (np.ndarray, np.generic)):
-        return creation.from_numpy(np.stack(batch))
-    if isinstance(first, (bool, int, float)):
-        return creation.tensor(batch)
-    if isinstance(first, str):
-        return batch
-    if isinstance(first, Mapping):
-        return {k: default_collate([x[k] for x in batch]) for k in first}
-    if isinstance(first, (tuple, list)):
-        columns = [default_collate(list(c)) for c in zip(*batch, strict=True)]
-        return tuple(columns) if isinstance(first, tuple) else columns
-    raise OpError(f"default_collate: no batch of {type(first).__name__}; pass collate_fn")
-
-
 class DataLoader:
-    """Iterates over batches; each iteration is one epoch, shuffled anew."""
+    """Iterates over batches; each iteration is an epoch, shuffled anew if ``shuffle``.
 
-    def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
-                 num_workers: int = 0, collate_fn: Callable[[list[Any]], Any] | None = None,
-                 drop_last: bool = False, generator: streams.Generator | None = None) -> None:
-        if batch_size < 1:
-            raise OpError(f"DataLoader: batch_size is positive, got {batch_size}")
+    The order is drawn from ``generator`` (the default stream if None) and so follows
+    ``eager.manual_seed``.  ``sampler`` gives the positions of an epoch instead;
+    ``batch_size=None`` gives samples as they are.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int | None = 1, shuffle: bool = False,
+                 sampler: Iterable[int] | None = None, num_workers: int = 0,
+                 collate_fn: Callable[[list[Any]], Any] | None = None, drop_last: bool = False,
+                 generator: streams.Generator | None = None) -> None:
+        if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+            raise OpError(f"DataLoader: batch_size is a positive int or None, got {batch_size!r}")
         if num_workers:
             raise OpError(f"DataLoader: num_workers={num_workers} is not supported; batches are "
-                          f"made in this process (num_workers=0)")
+                          f"made in this process: leave it 0")
+        if shuffle and sampler is not None:
+            raise OpError("DataLoader: a sampler decides the order; leave shuffle False")
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
-        self.collate_fn, self.drop_last, self.generator = collate_fn, drop_last, generator
+        self.sampler, self.collate_fn, self.drop_last = sampler, collate_fn, drop_last
+        self.generator = generator
 
     def __len__(self) -> int:
-        n = len(self.dataset)
+        n = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+        if self.batch_size is None:
+            return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        n = len(self.dataset)
-        order = (streams.randperm(n, generator=self.generator).numpy() if self.shuffle
-                 else np.arange(n))
-        for k in range(len(self)):
-            yield self._batch(order[k * self.batch_size:(k + 1) * self.batch_size])
+        if self.batch_size is None:
+            yield from (self.dataset[k] for k in self._order())
+            return
+        order = iter(self._order())
+        while positions := list(islice(order, self.batch_size)):
+            if len(positions) == self.batch_size or not self.drop_last:
+                yield self._batch(positions)
 
-    def _batch(self, chosen: np.ndarray[Any, Any]) -> Any:
+    def _order(self) -> Iterable[int]:
+        if self.sampler is not None:
+            return self.sampler
+        n = len(self.dataset)
+        if not self.shuffle:
+            return range(n)
+        order: list[int] = streams.randperm(n, generator=self.generator).tolist()
+        return order
+
+    def _batch(self, positions: list[int]) -> Any:
         if isinstance(self.dataset, TensorDataset) and self.collate_fn is None:
-            # The same batch in one selection a tensor instead of one a row.
-            return tuple(Tensor(t.detach().numpy()[chosen]) for t in self.dataset.tensors)
-        rows = [self.dataset[int(i)] for i in chosen]
-        return (self.collate_fn or default_collate)(rows)
+            return self.dataset.batch(positions)
+        return (self.collate_fn or default_collate)([self.dataset[k] for k in positions])

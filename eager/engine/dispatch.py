@@ -12,7 +12,7 @@ import numpy as np
 
 from eager.engine.mode import MODE
 from eager.engine.silence import SILENT, errstate_variable
-from eager.engine.tape import Node, storage_of
+from eager.engine.tape import record, storage_of
 from eager.ops.errors import OpError
 from eager.ops.op import Op
 from eager.ops.types import BOOL, F32, DType, Type, dtype_of, scalar_dtype, weak_promote
@@ -42,17 +42,17 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
     meets = op.promote
     try:
         for a in args:
-            if a._view is not None:
-                a._view.refresh(a)
             array = a._array
             arrays.append(array)
+            if a._view is not None:
+                a._view.refresh(a)
             if a._needs:
                 needs = True
             if dtype is None:
                 dtype = array.dtype
             elif array.dtype is not dtype and meets != "none":
                 raise AttributeError
-        if (meets == "float" and dtype.kind != "f") or (dtype is _BOOL and meets == "same"):
+        if meets != "none" and (dtype is _BOOL or (meets == "float" and dtype.kind != "f")):
             raise AttributeError
     except AttributeError:
         args, arrays, needs = _met(op, args, attrs)
@@ -60,7 +60,7 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
     try:
         if op.precheck is not None:
             op.precheck(*arrays, **attrs)
-        out = op.run(*arrays, **attrs)
+        out = op.run(*arrays, **attrs) if attrs else op.run(*arrays)
     except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError, OpError,
             AttributeError) as error:
         raise explain(op, args, attrs, error) from None
@@ -75,7 +75,7 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
         _link_view(op, args[0], attrs, result)
     if needs and mode.grad and op.grad is not None and out.dtype.kind == "f":
         result._needs = True
-        result._node = Node(op, args, attrs, result, out.shape, out.dtype)
+        result._node = record(op, args, attrs, out)
     else:
         result._needs = False
         result._node = None
@@ -129,7 +129,7 @@ def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -
         a._needs for a in args if isinstance(a, _Tensor)
     ):
         result._needs = True
-        result._node = Node(op, args, attrs, result, tuple(result.shape), result.dtype)
+        result._node = record(op, args, attrs, result, traced=True)
     return result
 
 
@@ -183,7 +183,8 @@ def coerce(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
 def result_dtype(args: tuple[Any, ...]) -> DType:
     """torch's result type of tensors and Python numbers."""
     tensors = [a for a in args if isinstance(a, _Tensor)]
-    return weak_promote([t.dtype for t in tensors if t.ndim], [t.dtype for t in tensors if not t.ndim],
+    return weak_promote([t.dtype for t in tensors if t.ndim],
+                        [t.dtype for t in tensors if not t.ndim],
                         [I64_DIM if hasattr(a, "__dim__") else scalar_dtype(a)
                          for a in args if not isinstance(a, _Tensor)])
 

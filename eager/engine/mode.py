@@ -38,7 +38,7 @@ class Mode:
 
 
 #: A context variable, so that worker threads start clean.
-MODE: ContextVar[Mode] = ContextVar("eager mode", default=Mode())
+MODE: ContextVar[Mode] = ContextVar("eager mode", default=Mode())  # noqa: B039 (frozen)
 
 
 @contextmanager

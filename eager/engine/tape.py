@@ -14,7 +14,6 @@ from eager.ops.op import Op
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
 
-_mode = MODE.get
 
 
 class Storage:
@@ -49,42 +48,22 @@ class Node:
     """One op application: where its operands came from and what its gradient needs.
 
     ``edges`` holds for each operand the node that made it or the leaf tensor itself; where no
-    gradient flows, a `Ghost` of the operand (None for a number).  ``shape`` and ``dtype`` are
-    the result's.  ``storage`` is the result's once it has one: a result that was never shared
+    gradient flows, the operand's shape and dtype (None for a number).  ``shape`` and ``dtype``
+    are the result's.  ``storage`` is the result's once it has one: a result that was never shared
     nor written needs none.
     """
 
     __slots__ = ("attrs", "dtype", "edges", "op", "out", "saved", "shape", "storage", "versions")
 
-    def __init__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any], result: Tensor,
-                 shape: tuple[Any, ...], dtype: Any) -> None:
-        self.op = op
-        self.attrs = attrs
-        self.shape = shape
-        self.dtype = dtype
-        edges: list[Any] = []
-        for a in args:
-            if type(a) in _NUMBERS:
-                edges.append(None)
-            elif a._needs:
-                edges.append(a._node or a)
-            else:
-                edges.append(_ghost(a))
-        self.edges = edges
-        self.versions = self.storage = self.saved = self.out = None
-        if op.saves:
-            self._save(op, args, result)
-
-    def _save(self, op: Op, args: tuple[Any, ...], result: Tensor) -> None:
-        if op.saved_inputs:
-            self.saved = saved = [args[i] for i in op.saved_inputs]
-            for t in saved:
-                if type(t) not in _NUMBERS and t._storage is not None:
-                    self.versions = [_version(t) for t in saved]
-                    break
-        if op.saves_out:
-            # Not the tensor itself: it holds this node, and a cycle would outlive its use.
-            self.out = _value(result)
+    op: Op
+    attrs: dict[str, Any]
+    shape: tuple[Any, ...]
+    dtype: Any
+    edges: list[Any]
+    storage: Storage | None
+    saved: Sequence[Any] | None
+    versions: list[int] | None  #: of what is saved, where any of it was ever shared or written
+    out: Any  #: the result's value: not the tensor, which holds this node
 
     def check(self) -> None:
         """Raise OpError if a value this node saved was written since."""
@@ -97,7 +76,8 @@ class Node:
 
     def _unchanged(self, what: str, then: int, now: int) -> None:
         if then != now:
-            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in self.edges if e is not None)
+            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in self.inputs(lambda t: t)
+                              if hasattr(e, "shape"))
             raise OpError(
                 f"{what} of {self.op.name}({types}) was saved for its gradient at "
                 f"version {then} and has been modified in place since (version {now}); "
@@ -105,28 +85,51 @@ class Node:
 
     def inputs(self, value: Any) -> list[Any]:
         """The operands for the gradient rule; ``value`` turns a saved tensor into F's values."""
-        inputs = list(self.edges)
+        inputs = [Ghost(*e) if type(e) is tuple else e for e in self.edges]
         for i, t in zip(self.op.saved_inputs, self.saved or (), strict=False):
             inputs[i] = value(t)
         return inputs
 
 
-_NUMBERS = (float, int, bool)
+def record(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any,
+           traced: bool = False) -> Node:
+    """The node of one application whose result's value is ``out``.
+
+    A plain function over a bare object, since the call of a class costs half an op.
+    """
+    node = _new(Node)
+    node.op = op
+    node.attrs = attrs
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.storage = node.saved = node.versions = None
+    node.edges = edges = []
+    for a in args:
+        try:
+            if a._needs:
+                edges.append(a._node or a)
+            else:
+                value = a if traced else a._array
+                edges.append((value.shape, value.dtype))
+        except AttributeError:  # a number
+            edges.append(None)
+    if op.saves:
+        positions = op.saved_inputs
+        node.saved = saved = args if len(positions) == len(args) else [args[i] for i in positions]
+        for t in saved:
+            if getattr(t, "_storage", None) is not None:
+                node.versions = [_version(t) for t in saved]
+                break
+    node.out = out if op.saves_out else None
+    return node
 
 
-def _ghost(t: Tensor) -> Ghost:
-    array = _value(t)
-    return Ghost(array.shape, array.dtype)
+_new: Any = object.__new__
 
 
 def _version(t: Any) -> int:
     storage = getattr(t, "_storage", None)
     return 0 if storage is None else int(storage.version)
-
-
-def _value(t: Tensor) -> Any:
-    """The array of a tensor, or the handle itself where a recorder holds the values."""
-    return t if _mode().recorder is not None else t._array
 
 
 # --- the walk ----------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ def _walk(roots: Sequence[Tensor], seeds: Sequence[Any], way: Any,
         entry.check()
         partials = entry.op.grad(F, g, way.out(entry), *entry.inputs(way.value), **entry.attrs)
         for edge, partial in zip(entry.edges, partials, strict=True):
-            if partial is None or edge is None or type(edge) is Ghost:
+            if partial is None or edge is None or type(edge) is tuple:
                 continue
             if partial.shape != edge.shape:
                 partial = sum_to(F, partial, tuple(edge.shape))
@@ -247,7 +250,7 @@ def _order(entries: Sequence[Any]) -> list[Any]:
             if type(entry) is Node:
                 stack.append((entry, True))
                 stack.extend((e, False) for e in entry.edges
-                             if e is not None and type(e) is not Ghost and id(e) not in seen)
+                             if e is not None and type(e) is not tuple and id(e) not in seen)
             else:
                 done.append(entry)
     done.reverse()

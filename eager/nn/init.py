@@ -10,6 +10,9 @@ from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError
 from eager.ops.types import product
 
+_GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2),
+          "selu": 3 / 4}
+
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """Inputs and outputs of a weight [out, in, *window]."""
@@ -20,27 +23,26 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The gain that keeps variance through a nonlinearity."""
+    """The gain that keeps variance through a nonlinearity; ``param`` is leaky_relu's slope."""
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2 / (1 + slope**2))
-    known = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
-    if nonlinearity not in known:
-        raise OpError(f"no gain is known for {nonlinearity!r}; there are {', '.join(known)} and "
+    if nonlinearity not in _GAINS:
+        raise OpError(f"no gain is known for {nonlinearity!r}; there are {', '.join(_GAINS)} and "
                       f"leaky_relu")
-    return known[nonlinearity]
+    return _GAINS[nonlinearity]
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Uniform numbers in [a, b)."""
     with no_grad():
-        return tensor.copy_(streams.rand(*tensor.shape, dtype=tensor.dtype) * (b - a) + a)
+        return streams.uniform_(tensor, a, b)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Normal numbers."""
+    """Normal numbers of a mean and a standard deviation."""
     with no_grad():
-        return tensor.copy_(streams.randn(*tensor.shape, dtype=tensor.dtype) * std + mean)
+        return streams.normal_(tensor, mean, std)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -50,10 +52,12 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def zeros_(tensor: Tensor) -> Tensor:
+    """Zeros."""
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
+    """Ones."""
     return constant_(tensor, 1.0)
 
 

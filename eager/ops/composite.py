@@ -8,6 +8,8 @@ from typing import Any
 
 from eager.ops.op import Spelling
 
+_EVERYWHERE = Spelling()
+
 
 @dataclass(frozen=True)
 class Composite:
@@ -19,7 +21,7 @@ class Composite:
 
     name: str
     body: Callable[..., Any]
-    spelling: Spelling = Spelling()
+    spelling: Spelling = _EVERYWHERE
 
     @property
     def doc(self) -> str:

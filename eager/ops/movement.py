@@ -39,18 +39,18 @@ def resolve_shape(shape: Any, numel: Any) -> tuple[Any, ...]:
     """A shape with its one -1 (if any) worked out from the number of elements."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
-    shape = tuple(shape)
-    unknown = [k for k, d in enumerate(shape) if type(d) is int and d == -1]
+    sizes: tuple[Any, ...] = tuple(shape)
+    unknown = [k for k, d in enumerate(sizes) if type(d) is int and d == -1]
     if len(unknown) > 1:
-        raise OpError(f"reshape: only one size can be -1, got {list(shape)}")
+        raise OpError(f"reshape: only one size can be -1, got {list(sizes)}")
     if unknown:
-        known = product(d for k, d in enumerate(shape) if k != unknown[0])
+        known = product(d for k, d in enumerate(sizes) if k != unknown[0])
         if type(known) is int and known == 0:
-            raise OpError(f"reshape: -1 in {list(shape)} is ambiguous beside a size of 0")
+            raise OpError(f"reshape: -1 in {list(sizes)} is ambiguous beside a size of 0")
         if numel % known != 0:
-            raise OpError(f"reshape: {numel} elements do not fill {list(shape)}")
-        shape = shape[:unknown[0]] + (numel // known,) + shape[unknown[0] + 1:]
-    return shape
+            raise OpError(f"reshape: {numel} elements do not fill {list(sizes)}")
+        sizes = sizes[:unknown[0]] + (numel // known,) + sizes[unknown[0] + 1:]
+    return sizes
 
 
 def _reshape(F: Any, input: Any, *shape: Any) -> Any:
@@ -306,7 +306,8 @@ reshape = Op("reshape", "The elements of x, in order, in another shape.", _resha
              grad=lambda F, g, out, x, *, shape: (F.reshape(g, shape=F.typeof(x).shape),),
              put=lambda F, base, value, *, shape: F.reshape(value, shape=F.typeof(base).shape),
              public=_reshape, spelling=Spelling(("eager", "method"), ("view",)), onnx="Reshape",
-             examples=(Example(((2, 6),), {"shape": (3, 4)}), Example(((4,),), {"shape": (2, 1, 2)}),
+             examples=(Example(((2, 6),), {"shape": (3, 4)}),
+                       Example(((4,),), {"shape": (2, 1, 2)}),
                        Example(((),), {"shape": (1,)}), Example(((0, 3),), {"shape": (3, 0)})),
              rejects=(Example(((2, 3),), {"shape": (4,)}),))
 permute = Op("permute", "x with its dims in another order.", _permuted, View(_index_permute),

@@ -79,6 +79,14 @@ class Op:
     #: Why no target compiles it, or None.
     not_compiled: str | None = None
     onnx: str | None = None
+    #: ``saves`` taken apart, for the tape, which asks at every op.
+    saved_inputs: tuple[int, ...] = field(init=False)
+    saves_out: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        saved = tuple(sorted(s for s in self.saves if isinstance(s, int)))
+        object.__setattr__(self, "saved_inputs", saved)
+        object.__setattr__(self, "saves_out", "out" in self.saves)
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -111,14 +119,6 @@ class Op:
         ):
             return scalar.INSTRS[expr.instr].numpy
         return scalar.evaluator(expr, self.arity)
-
-    @cached_property
-    def saved_inputs(self) -> tuple[int, ...]:
-        return tuple(s for s in self.saves if isinstance(s, int))
-
-    @cached_property
-    def saves_out(self) -> bool:
-        return "out" in self.saves
 
     def result_type(self, types: Sequence[Type], attrs: Mapping[str, Any]) -> Type:
         """Check one application against the contract and type its result."""

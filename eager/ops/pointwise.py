@@ -297,11 +297,10 @@ where = Op("where", "x where the condition holds, else y.", _choice,
                      Example((((3,), "bool"), (2, 3), ()))))
 cast = Op("cast", "x converted to a dtype; a float that no integer holds is an error.",
           _converted, Pointwise(lambda x: s.call("cast", x)), forward=_run_cast, grad=_grad_cast,
-          spelling=None, onnx="Cast", examples=tuple(
-              Example(((2, 3),), {"dtype": F64}) if a is None else Example((((2, 3), a),), {"dtype": d}) for a, d in (
-                  (None, F64),
+          spelling=None, onnx="Cast", examples=(Example(((2, 3),), {"dtype": F64}), *(
+              Example((((2, 3), a),), {"dtype": d}) for a, d in (
                   ("f32", F64), ("f32", I64), ("i64", F32), ("bool", F32),
-                  ("f64", F32), ("i32", I64), ("f32", BOOL))),
+                  ("f64", F32), ("i32", I64), ("f32", BOOL)))),
           rejects=(Example((np.array([1e30], np.float32),), {"dtype": I64}),
                    Example((np.array([np.nan], np.float32),), {"dtype": I32})))
 

@@ -59,15 +59,14 @@ _REFUSED = (Example((_STATE,), {"shape": (2,), "dtype": I64}),
             Example((_STATE[:2],), {"shape": (2,), "dtype": F32}))
 
 rand_uniform = Op("rand_uniform", "Numbers from [0, 1), all equally likely.", _drawn,
-                  Random("uniform"), forward=_run_uniform, precheck=_check, spelling=None, examples=_DRAWS,
-                  rejects=_REFUSED)
+                  Random("uniform"), forward=_run_uniform, precheck=_check, spelling=None,
+                  examples=_DRAWS, rejects=_REFUSED)
 rand_normal = Op("rand_normal", "Numbers of the standard normal distribution.", _drawn,
-                 Random("normal"), forward=_run_normal, precheck=_check, spelling=None, examples=_DRAWS,
-                 rejects=_REFUSED)
+                 Random("normal"), forward=_run_normal, precheck=_check, spelling=None,
+                 examples=_DRAWS, rejects=_REFUSED)
 rand_advance = Op("rand_advance", "The state after a draw of count 32-bit numbers.", _advanced,
                   Random("advance"), forward=_run_advance, spelling=None,
                   precheck=lambda state, *, count: _stream(Type.of(state)),
-                 
                   examples=tuple(Example((_STATE,), {"count": n}) for n in (0, 1, 8, 9)))
 
 OPS = (rand_uniform, rand_normal, rand_advance)

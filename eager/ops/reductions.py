@@ -65,19 +65,17 @@ def _floats(x: Any, *, dim: int) -> None:
         _normalised(Type.of(x), dim=dim)
 
 
-def _nonempty(x: Any, *, dims: Any, keepdim: bool) -> None:
-    if not x.size:
-        _extreme(Type.of(x), dims=dims, keepdim=keepdim)
-
-
 # --- forwards ----------------------------------------------------------------------------------
+_add: Any = np.add.reduce
+_multiply: Any = np.multiply.reduce
+
+
 def _run_sum(x: Any, *, dims: Any, keepdim: bool) -> Any:
-    return np.add.reduce(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
+    return _add(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
 
 
 def _run_prod(x: Any, *, dims: Any, keepdim: bool) -> Any:
-    return np.multiply.reduce(x, dims, None if x.dtype.kind == "f" else np.int64,
-                              keepdims=keepdim)
+    return _multiply(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
 
 
 def _run_arg(find: Any) -> Any:
@@ -253,13 +251,14 @@ argmin = Op("argmin", "The first position of the smallest element; of the first 
             spelling=_SPELLED, onnx="ArgMin",
             examples=(Example(((3, 4),), {"dim": 1, "keepdim": False}),))
 softmax = Op("softmax", "exp(x) over its sum along dim.", _normalised, Softmax(log=False),
-             forward=_run_softmax, precheck=_floats, grad=_grad_softmax, saves=("out",), decompose=_softmax_parts,
-             public=_normalising("softmax"), onnx="Softmax", examples=_ROWS,
+             forward=_run_softmax, precheck=_floats, grad=_grad_softmax, saves=("out",),
+             decompose=_softmax_parts, public=_normalising("softmax"), onnx="Softmax",
+             examples=_ROWS,
              spelling=Spelling(("eager", "method", "nn.functional")))
 log_softmax = Op("log_softmax", "The logarithm of softmax, without its underflow.", _normalised,
-                 Softmax(log=True), forward=_run_log_softmax, precheck=_floats, grad=_grad_log_softmax,
-                 saves=("out",), decompose=_log_softmax_parts, public=_normalising("log_softmax"),
-                 onnx="LogSoftmax", examples=_ROWS,
+                 Softmax(log=True), forward=_run_log_softmax, precheck=_floats,
+                 grad=_grad_log_softmax, saves=("out",), decompose=_log_softmax_parts,
+                 public=_normalising("log_softmax"), onnx="LogSoftmax", examples=_ROWS,
                  spelling=Spelling(("eager", "method", "nn.functional")))
 
 OPS = (sum, prod, amax, amin, any, all, argmax, argmin, softmax, log_softmax)

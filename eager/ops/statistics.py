@@ -110,7 +110,7 @@ def norm(F: Any, input: Any, p: float | str | None = 2, dim: Dims = None,
     """The vector norm of order ``p`` over ``dim``: (sum |x|**p) ** (1/p)."""
     x = _floating(F, "norm", input)
     dims = normalize_dims(dim, F.typeof(x).ndim)
-    order = 2.0 if p in (None, "fro") else float(p)  # type: ignore[arg-type]
+    order = 2.0 if p in (None, "fro") else float(p)
     if order == 2.0:
         return root(F, F.sum(F.square(x), dims=dims, keepdim=keepdim))
     size = F.abs(x)

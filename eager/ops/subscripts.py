@@ -52,7 +52,7 @@ def _kind(F: Any, item: Any) -> str:
 def _read(mask: Any) -> Any:
     """The data of a mask; a recorder refuses with words of its own."""
     read = getattr(mask, "_read", None)
-    return np.asarray(mask) if read is None else read("bool mask index")
+    return np.asarray(mask) if read is None else read("nonzero")
 
 
 def _items(F: Any, index: Any, ndim: int) -> list[tuple[Any, Any]]:

@@ -183,8 +183,8 @@ _POOLS = (
                               "dilation": (1, 2)}))
 
 conv2d = Op("conv2d", "The cross-correlation of images [N, C, H, W] with weights [O, C, KH, KW].",
-            _convolved, Convolution(), forward=_run_conv2d, precheck=_alike, grad=_grad_conv2d, saves=(0, 1),
-            spelling=None, onnx="Conv", examples=(
+            _convolved, Convolution(), forward=_run_conv2d, precheck=_alike, grad=_grad_conv2d,
+            saves=(0, 1), spelling=None, onnx="Conv", examples=(
                 Example(((2, 3, 5, 6), (4, 3, 3, 2)), _PLAIN),
                 Example(((1, 2, 7, 7), (3, 2, 3, 3)), {"stride": (2, 2), "padding": (1, 1),
                                                        "dilation": (1, 1)}),

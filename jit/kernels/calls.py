@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from eager.ops import families as fam
-from eager.ops.types import F32
+from eager.ops import philox
+from eager.ops.types import F32, F64
 from jit.dims import to_index
 from jit.graph import Node, Value
 from jit.kernels import templates
@@ -304,7 +305,9 @@ def _random(call: Call, ctx: Context) -> tuple[Action, ...]:
         return (_kernel_step(call, ctx, kernel, pointers, (to_index(node.attrs["count"]),),
                              Index.of(1)),)
     total = elements(node.type.shape)
-    return (_kernel_step(call, ctx, kernel, pointers, (), total, total * 8),)
+    per = philox.WORDS if node.type.dtype is F64 else philox.HALVES
+    return (_kernel_step(call, ctx, kernel, pointers, (total,), (total + (per - 1)) // per,
+                         total * 8),)
 
 
 _FAMILIES: dict[type, Callable[[Call, Context], tuple[Action, ...]]] = {

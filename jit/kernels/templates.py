@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eager.ops.types import BOOL, F32, F64, I64, DType
+from eager.ops import philox
+from eager.ops.types import BOOL, F64, I64, DType
 from jit.dims import to_index
 from jit.kernels.index import Index, Var, linear
 from jit.kernels.printer import literal
@@ -257,6 +258,7 @@ def pool(dtype: DType, indices: bool) -> Kernel:
 
 # --- random numbers ----------------------------------------------------------------------------
 _PHILOX = '''\
+    for block in range(lo, hi):
         c0 = uint64(state[2] + 1 + block)
         c1 = uint64(0)
         c2 = uint64(0)
@@ -274,11 +276,70 @@ _PHILOX = '''\
             c3 = l0
             k0 = k0 + uint64(0x9E3779B97F4A7C15)
             k1 = k1 + uint64(0xBB67AE8584CAA73B)
+        words = stack_u64_4()
+        words[0] = c0
+        words[1] = c1
+        words[2] = c2
+        words[3] = c3
 '''
 
 
+class _Written:
+    """A float64 value that writes itself down, one statement an operation."""
+
+    def __init__(self, text: str, lines: list[str]) -> None:
+        self.text, self.lines = text, lines
+
+    def _then(self, text: str) -> _Written:
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return _Written(name, self.lines)
+
+    def __add__(self, o: Any) -> _Written:
+        return self._then(f"{self.text} + {_text(o)}")
+
+    def __radd__(self, o: Any) -> _Written:
+        return self._then(f"{_text(o)} + {self.text}")
+
+    def __sub__(self, o: Any) -> _Written:
+        return self._then(f"{self.text} - {_text(o)}")
+
+    def __rsub__(self, o: Any) -> _Written:
+        return self._then(f"{_text(o)} - {self.text}")
+
+    def __mul__(self, o: Any) -> _Written:
+        return self._then(f"{self.text} * {_text(o)}")
+
+    def __rmul__(self, o: Any) -> _Written:
+        return self._then(f"{_text(o)} * {self.text}")
+
+    def __truediv__(self, o: Any) -> _Written:
+        return self._then(f"{self.text} / {_text(o)}")
+
+    def __neg__(self) -> _Written:
+        return self._then(f"-{self.text}")
+
+    def __lt__(self, o: Any) -> _Written:
+        return self._then(f"{self.text} < {_text(o)}")
+
+
+def _text(value: Any) -> str:
+    return value.text if isinstance(value, _Written) else repr(float(value))
+
+
+def _normal_lines(u: str) -> tuple[list[str], str]:
+    """The statements of `philox.normal` of a variable, and the name of the result."""
+    lines: list[str] = []
+    start = _Written(u, lines)
+    out = philox.normal(
+        start, lambda c, a, b: start._then(f"select_f64({_text(c)}, {_text(a)}, {_text(b)})"),
+        lambda x: start._then(f"sqrt_f64({_text(x)})"))
+    return lines, out.text
+
+
 def random(distribution: str, dtype: DType) -> Kernel:
-    """Element ``i`` is made of the i-th numbers of the stream: eight 32-bit halves a block."""
+    """Numbers of a stream, a row ``lo, hi`` a block: eight halves in float32, four words in
+    float64; ``advance`` gives the state after ``count`` halves."""
     if distribution == "advance":
         return _kernel('''\
 def kernel(state, out, count, lo, hi):
@@ -286,5 +347,23 @@ def kernel(state, out, count, lo, hi):
     out[1] = state[1]
     out[2] = state[2] + (count + 7) // 8
 ''', (I64, I64), ("count",))
-    assert dtype in (F32, F64)
-    raise AssertionError(distribution)
+    double = dtype is F64
+    per = philox.WORDS if double else philox.HALVES
+    bits = ("words[k] >> uint64({})" if double else
+            "((words[k // 2] >> uint64(32 * (k % 2))) & uint64(0xFFFFFFFF)) >> uint64({})")
+    body = [f"for k in range(imin({per}, n - block * {per})):"]
+    if distribution == "uniform":
+        scale = "1.1102230246251565e-16" if double else "float32(5.960464477539063e-08)"
+        number = f"cast_i64_{dtype.name}(int64({bits.format(11 if double else 8)}))"
+        body.append(f"    out[block * {per} + k] = {number} * {scale}")
+    else:
+        scale = "2.220446049250313e-16" if double else "2.3283064365386963e-10"
+        body.append(f"    u = (cast_i64_f64(int64({bits.format(12 if double else 0)})) + 0.5) "
+                    f"* {scale}")
+        lines, result = _normal_lines("u")
+        body += ["    " + line for line in lines]
+        value = result if double else f"cast_f64_f32({result})"
+        body.append(f"    out[block * {per} + k] = {value}")
+    text = "def kernel(state, out, n, lo, hi):\n" + _PHILOX + "".join(
+        f"        {line}\n" for line in body)
+    return _kernel(text, (I64, dtype), ("n",))

@@ -187,11 +187,13 @@ def test_every_write_counts_in_the_epoch() -> None:
 A = np.arange(60).reshape(3, 4, 5).astype(np.float32)
 INDICES: list[Any] = [
     0, -1, slice(None), slice(1, 3), slice(None, None, 2), slice(-2, None), slice(5, 9),
-    slice(2, 1), None, Ellipsis, (0, 1), (slice(None), 2), (Ellipsis, -1), (None, 0, Ellipsis, None),
+    slice(2, 1), None, Ellipsis, (0, 1), (slice(None), 2), (Ellipsis, -1),
+    (None, 0, Ellipsis, None),
     (1, slice(None), slice(0, 5, 3)), np.array([0, 2, 2]), np.array([-1, 0]),
     (slice(None), np.array([3, 1])), (Ellipsis, np.array([0, 4])), [2, 0],
     np.array([[0, 1], [2, 2]]), (np.array([0, 2]), np.array([1, 3])),
-    (slice(None), np.array([0, 2]), np.array([1, 3])), (np.array([0, 2]), slice(None), np.array([1, 3])),
+    (slice(None), np.array([0, 2]), np.array([1, 3])), (np.array([0, 2]), slice(None),
+    np.array([1, 3])),
     (np.array([[0], [1]]), np.array([1, 3])), (0, np.array([1, 2]), slice(1, 3)),
     A[:, 0, 0] > 10, A > 30, (slice(None), A[0, :, 0] > 4), np.int64(1), np.zeros(0, np.int64)]
 
@@ -241,7 +243,8 @@ def test_slices_are_views() -> None:
 
 
 @pytest.mark.parametrize(("index", "words"), [
-    (3, "out of range of dim 0"), ((0, -5), "out of range of dim 1"), (slice(None, None, -1), "flip"),
+    (3, "out of range of dim 0"), ((0, -5), "out of range of dim 1"), (slice(None, None, -1),
+    "flip"),
     ((0, 0, 0, 0), "4 indices"), ((..., ...), "at most one"), ("a", "an index is an int"),
     (1.5, "an index is an int"), (np.array([3]), "out of range"), (np.array([-4]), "out of range"),
     ((np.array([0]), np.array([4])), "out of range"), (np.array([1.5]), "integers or bools"),

@@ -143,6 +143,26 @@ def gradient_is_the_slope(op: Op) -> None:
     assert seen, f"{op.name} has a gradient and no example that shows it"
 
 
+def gradient_needs_no_other_gradient(op: Op) -> None:
+    """An operand that alone requires grad gets the gradient it gets in company."""
+    for example, arrays in differentiable(op):
+        floats = [k for k, a in enumerate(arrays) if a.dtype == np.float64]
+        together = _grads_of(op, example, arrays, floats)
+        for k in floats:
+            (alone,) = _grads_of(op, example, arrays, [k])
+            beside = together[floats.index(k)]
+            assert (alone is None) == (beside is None)
+            if alone is not None and beside is not None:
+                np.testing.assert_array_equal(alone.numpy(), beside.numpy())
+
+
+def _grads_of(op: Op, example: Example, arrays: list[Any], wanted: list[int]) -> Any:
+    tensors = [Tensor(a, requires_grad=k in wanted) for k, a in enumerate(arrays)]
+    out = apply(op, tuple(tensors), dict(example.attrs))
+    seed = Tensor(np.asarray(np.random.default_rng(2).normal(size=tuple(out.shape))))
+    return grad(out, [tensors[k] for k in wanted], seed, allow_unused=True)
+
+
 def gradient_has_a_gradient(op: Op) -> None:
     """The slope of the gradient's product with fixed weights is the gradient of that product."""
     rng = np.random.default_rng(4)
@@ -190,7 +210,8 @@ def gradient_is_one_on_every_way(op: Op, table: dict[str, Op]) -> None:
                     continue
                 g = np.random.default_rng(5).normal(size=out.shape).astype(out.dtype)
                 bare = op.grad(raw, g, out, *arrays, **example.attrs)  # type: ignore[misc]
-            wrapped = op.grad(TAPED, Tensor(g), Tensor(out), *map(Tensor, arrays),  # type: ignore[misc]
+            wrapped = op.grad(TAPED, Tensor(g), Tensor(out), *map(Tensor, arrays),
+             # type: ignore[misc]
                               **example.attrs)
             assert len(bare) == len(wrapped) == len(arrays)
             for a, b in zip(bare, wrapped, strict=True):

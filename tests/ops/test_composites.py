@@ -114,7 +114,8 @@ def test_batch_moments() -> None:
 
 
 @pytest.mark.parametrize(("name", "args", "words"), [
-    ("cross_entropy", (X, LABELS[:2]), "wanted scores"), ("cross_entropy", (X, LABELS + 1), "index 4"),
+    ("cross_entropy", (X, LABELS[:2]), "wanted scores"), ("cross_entropy", (X, LABELS + 1),
+    "index 4"),
     ("cross_entropy", (X, LABELS, None, 3), "positional"),
     ("nll_loss", (X, X), "wanted scores"), ("linear", (X, X[:, :2]), "wanted an input"),
     ("embedding", (LABELS + 1, X), "index 4"), ("one_hot", (LABELS, 3), "index 3"),
@@ -122,7 +123,8 @@ def test_batch_moments() -> None:
     ("squeeze", (X, 5), "out of range"), ("select", (X, 0, 3), "out of range"),
     ("narrow", (X, 0, 2, 2), "do not lie"), ("layer_norm", (X, (3,)), "last dims"),
     ("mse_loss", (X, X, "median"), "reduction is"), ("mean", (LABELS,), "must be floating"),
-    ("mm", (X, X[0]), "2-d and 2-d"), ("clamp", (X,), "give min"), ("gelu", (X, "sin"), "approximate"),
+    ("mm", (X, X[0]), "2-d and 2-d"), ("clamp", (X,), "give min"), ("gelu", (X, "sin"),
+    "approximate"),
     ("pad", (X, (1,)), "pair of numbers"), ("group_norm", (X, 3), "do not divide"),
     ("conv2d", (X, X), "weights are"), ("stack", ((),), "nothing to join")])
 def test_refusals(name: str, args: Any, words: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from eager.engine.dispatch import apply
 from eager.engine.tensor import Tensor
 from eager.ops import scalar
+from eager.ops.errors import OpError
 from eager.ops.families import Control, Pointwise, View
 from eager.ops.op import Example, Op
 from eager.ops.table import FUNCTIONS, TABLE
@@ -40,6 +41,7 @@ def test_contract(op: Op) -> None:
 @over(op for op in ROWS if op.grad)
 def test_gradient(op: Op) -> None:
     laws.gradient_is_the_slope(op)
+    laws.gradient_needs_no_other_gradient(op)
     laws.gradient_is_one_on_every_way(op, TABLE)
 
 
@@ -118,7 +120,7 @@ def test_a_new_op_works_by_existing() -> None:
 
 @pytest.mark.parametrize("op", [WRONG, FORGETFUL])
 def test_laws_catch_a_wrong_gradient(op: Op) -> None:
-    with pytest.raises((AssertionError, TypeError, AttributeError, Exception)):
+    with pytest.raises((AssertionError, OpError, TypeError, AttributeError)):
         laws.gradient_is_the_slope(op)
 
 

@@ -123,7 +123,7 @@ define internal void @parallel_for(ptr readnone captures(none) %0, ptr noundef %
   br i1 %54, label %58, label %55
 
 55:                                               ; preds = %52, %55
-  call void asm sideeffect "yield", ""()
+  call void @llvm.aarch64.hint(i32 1)
   %56 = load atomic i64, ptr @done acquire, align 64
   %57 = icmp eq i64 %56, %3
   br i1 %57, label %58, label %55
@@ -192,6 +192,9 @@ define internal fastcc void @drain() unnamed_addr {
   ret void
 }
 
+; Function Attrs: mustprogress nocallback nofree nosync nounwind willreturn
+declare void @llvm.aarch64.hint(i32)
+
 ; Function Attrs: optsize
 declare extern_weak i32 @pthread_create(ptr noundef, ptr noundef, ptr noundef, ptr noundef)
 
@@ -210,7 +213,7 @@ define internal noalias noundef nonnull ptr @work(ptr readnone captures(none) %0
   br i1 %7, label %8, label %22
 
 8:                                                ; preds = %4
-  tail call void asm sideeffect "yield", ""()
+  tail call void @llvm.aarch64.hint(i32 1)
   %9 = add nuw nsw i32 %5, 1
   %10 = icmp eq i32 %9, 3000
   br i1 %10, label %11, label %4

@@ -18,7 +18,7 @@ enum { FUTEX = 202 };
 #define pause() __builtin_ia32_pause()
 #else
 enum { FUTEX = 98 };
-#define pause() __asm__ volatile("yield")
+#define pause() __builtin_arm_yield()
 #endif
 enum { WAIT = 128, WAKE = 129, SPINS = 3000, MOST = 256 };
 
