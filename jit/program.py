@@ -121,13 +121,17 @@ class Program:
     # --- calling -------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; arguments as the traced function takes them."""
-        if self._plain and not kwargs and len(args) == self._plain:
+        if len(args) == self._plain and not kwargs:
+            mode = MODE.get()
             try:
-                arrays = [a._array for a in args]
+                # One loop instead of two comprehensions: this is the way of every small call.
+                arrays, needs = [], False
+                for a in args:
+                    arrays.append(a._array)
+                    needs = needs or a._needs
             except AttributeError:
                 return self._call_general(args, kwargs)
-            mode = MODE.get()
-            if mode.recorder is None and not (mode.grad and any([a._needs for a in args])):
+            if mode.recorder is None and not (needs and mode.grad):
                 return self._wrap(self._call(*arrays))
         return self._call_general(args, kwargs)
 
@@ -160,14 +164,19 @@ class Program:
 
     def _wrap(self, found: Any) -> Any:
         """Arrays as the function's result: tensors in the tree that it returned."""
-        for t in self._written:
-            touch(t)
-        if self._written and self._entry is not None:
-            self._entry.descriptor[entry.SEEN] = EPOCH[0]
+        if self._written:
+            self._count_writes()
         if self._single:
             return _tensor(found)
         arrays = found if isinstance(found, tuple) else (found,)
         return pytree.unflatten(self.out_spec, iter(map(_tensor, arrays)))
+
+    def _count_writes(self) -> None:
+        """State was written: whoever saved it for a gradient must hear of it, this program not."""
+        for t in self._written:
+            touch(t)
+        if self._entry is not None:
+            self._entry.descriptor[entry.SEEN] = EPOCH[0]
 
     # --- binding to native code ----------------------------------------------------------------
     def _bind(self) -> None:
@@ -353,10 +362,10 @@ def _pointer(t: Tensor) -> int:
 
 
 def _plain_arguments(spec: Spec, signature: inspect.Signature) -> int:
-    """How many positional tensors a call has, where that is all it has; else 0."""
+    """How many positional tensors a call has, where that is all it has; else -1."""
     positional, keywords = spec.children
     if keywords.children or any(c.kind != "leaf" for c in positional.children):
-        return 0
+        return -1
     return len(positional.children)
 
 

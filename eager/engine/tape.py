@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eager.engine.mode import MODE, mode_set
 from eager.engine.raw import RAW
 from eager.engine.silence import SILENT, errstate_variable
 from eager.ops.errors import OpError
 from eager.ops.op import Op
+from eager.ops.types import DType, dtype_of
 
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
@@ -76,19 +79,29 @@ class Node:
 
     def _unchanged(self, what: str, then: int, now: int) -> None:
         if then != now:
-            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in self.inputs(lambda t: t)
-                              if hasattr(e, "shape"))
+            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in map(_described, self.edges)
+                              if e is not None)
             raise OpError(
                 f"{what} of {self.op.name}({types}) was saved for its gradient at "
                 f"version {then} and has been modified in place since (version {now}); "
                 f"use the op without the trailing underscore, or clone() before the write")
 
-    def inputs(self, value: Any) -> list[Any]:
-        """The operands for the gradient rule; ``value`` turns a saved tensor into F's values."""
-        inputs = [Ghost(*e) if type(e) is tuple else e for e in self.edges]
+    def inputs(self, way: Any) -> list[Any]:
+        """The operands for the gradient rule, as values of the way it is walked.
+
+        A saved number gets the result's dtype: alone it would count as float32 or int64.
+        """
+        inputs = list(map(_described, self.edges))
         for i, t in zip(self.op.saved_inputs, self.saved or (), strict=False):
-            inputs[i] = value(t)
+            inputs[i] = way.number(t, self.dtype) if type(t) in _NUMBERS else way.value(t)
         return inputs
+
+
+_NUMBERS = (float, int, bool)
+
+
+def _described(edge: Any) -> Any:
+    return Ghost(*edge) if type(edge) is tuple else edge
 
 
 def record(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any,
@@ -157,8 +170,14 @@ class _Raw:
     def seed(self, t: Tensor) -> Any:
         return t._array
 
-    def value(self, t: Any) -> Any:
-        return t._array if hasattr(t, "_array") else t
+    def value(self, t: Tensor) -> Any:
+        return t._array
+
+    def number(self, number: Any, dtype: Any) -> Any:
+        return np.asarray(number, dtype)
+
+    def fits(self, have: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
+        return have == want
 
     def out(self, node: Node) -> Any:
         return node.out
@@ -175,8 +194,17 @@ class _Taped:
     def seed(self, t: Tensor) -> Any:
         return t
 
-    def value(self, t: Any) -> Any:
+    def value(self, t: Tensor) -> Any:
         return t
+
+    def number(self, number: Any, dtype: Any) -> Any:
+        kind = dtype if isinstance(dtype, DType) else dtype_of(dtype)
+        return self.F.full(shape=(), value=number, dtype=kind)
+
+    def fits(self, have: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
+        # Whether a symbolic size is 1 cannot be asked, and a broadcast dim is a plain 1.
+        return len(have) == len(want) and all(
+            type(a) is type(b) and a == b for a, b in zip(have, want, strict=True))
 
     def out(self, node: Node) -> Any:
         from eager.engine.tensor import Tensor
@@ -208,11 +236,11 @@ def _walk(roots: Sequence[Tensor], seeds: Sequence[Any], way: Any,
                 found[id(entry)] = (entry, g)
             continue
         entry.check()
-        partials = entry.op.grad(F, g, way.out(entry), *entry.inputs(way.value), **entry.attrs)
+        partials = entry.op.grad(F, g, way.out(entry), *entry.inputs(way), **entry.attrs)
         for edge, partial in zip(entry.edges, partials, strict=True):
             if partial is None or edge is None or type(edge) is tuple:
                 continue
-            if partial.shape != edge.shape:
+            if not way.fits(partial.shape, edge.shape):
                 partial = sum_to(F, partial, tuple(edge.shape))
             _accumulate(F, grads, id(edge), partial)
     return found

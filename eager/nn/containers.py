@@ -34,7 +34,7 @@ class _Numbered(Module):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._made(dict(list(self._modules.items())[index]))
+            return self._made(dict(list(self.named_children())[index]))
         return self._modules[self._key(index)]
 
     def _made(self, modules: dict[str, Module]) -> Self:
@@ -45,7 +45,7 @@ class _Numbered(Module):
 
     def __delitem__(self, index: int) -> None:
         delattr(self, self._key(index))
-        left = list(self._modules.values())
+        left = list(self.children())
         self._modules.clear()
         self.extend(left)
 

@@ -20,7 +20,7 @@ _relu = _TABLE["relu"]
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    result: Tensor = input.relu_() if inplace else _relu(input)  # type: ignore[attr-defined]
+    result: Tensor = input.relu_() if inplace else _relu(input)
     return result
 
 
@@ -40,7 +40,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         count = _values_per_channel(input)
         with no_grad():
             _move(running_mean, mean, momentum)
-            _move(running_var, var * count / (count - 1), momentum)  # type: ignore[operator]
+            _move(running_var, var * count / (count - 1), momentum)
     result: Tensor = _normalized(input, mean, var, weight, bias, eps=eps)
     return result
 
@@ -54,7 +54,7 @@ def _values_per_channel(input: Tensor) -> Any:
 
 
 def _move(running: Tensor, now: Tensor, momentum: Any) -> None:
-    running.copy_(running * (1.0 - momentum) + now * momentum)  # type: ignore[operator]
+    running.copy_(running * (1.0 - momentum) + now * momentum)
 
 
 _OWN = {f.__name__: f for f in (relu, batch_norm, dropout)}

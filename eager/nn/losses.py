@@ -64,7 +64,7 @@ class NLLLoss(Loss):
     """Minus the log-probability of each target class; ``weight`` counts each class."""
 
     function = staticmethod(F.nll_loss)
-    settings = ("weight", "ignore_index", "reduction")
+    settings: ClassVar[tuple[str, ...]] = ("weight", "ignore_index", "reduction")
 
     def __init__(self, weight: Tensor | None = None, ignore_index: int = -100,
                  reduction: str = "mean") -> None:

@@ -44,6 +44,10 @@ class Module:
     """The base class of everything with parameters; subclasses define ``forward``."""
 
     training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _non_persistent: set[str]  #: the buffers that ``state_dict`` leaves out
 
     def __init__(self) -> None:
         holders = self.__dict__

@@ -70,11 +70,11 @@ class BatchNorm(Affine):
         if self.num_batches_tracked is None:
             return 0.0
         with no_grad():
-            self.num_batches_tracked.add_(1)  # type: ignore[attr-defined]
+            self.num_batches_tracked.add_(1)
             if self.momentum is not None:
                 return self.momentum
             assert self.running_mean is not None
-            return 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)  # type: ignore[operator]
+            return 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
 
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "

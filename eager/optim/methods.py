@@ -73,7 +73,8 @@ class SGD(Optimizer):
             return grad
         later = (state["step"] > 0).to(grad.dtype)
         state["step"].add_(1)
-        return grad * (1.0 - later * group["dampening"])
+        kept: Tensor = 1.0 - later * group["dampening"]
+        return grad * kept
 
 
 class Adam(Optimizer):

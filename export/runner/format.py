@@ -2,7 +2,7 @@
 
     manifest.json            what is inside, with sizes and SHA-256; entry points
     graph.txt                the graph as text
-    weights.safetensors      "weights": the packed blob; "state.<name>": state; "const.<k>"
+    weights.safetensors      "weights": the packed blob; "state.<name>": state
     native/<target>/...      shared objects
     golden.safetensors       "input.<name>" and "output.<name>" of the example
     __main__.py, runner/     so that ``python model.art --input x.npy`` runs by itself
@@ -10,18 +10,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .errors import ArtifactError
+
+# The module typing takes longer to import than this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Size = Any  #: int, name of a dim, or [op, left, right]
 
 FORMAT = 1
 ABI = 1
+
+#: Before the zip, so that the file can be made executable.
+SHEBANG = b"#!/usr/bin/env python3\n"
 
 MANIFEST, GRAPH, WEIGHTS, GOLDEN = (
     "manifest.json", "graph.txt", "weights.safetensors", "golden.safetensors")
 #: Members that are mapped start at a page; all others at a cache line.
 PAGE, LINE = 4096, 64
-MAPPED = (WEIGHTS, "native/")
+CODE = "native/"
+MAPPED = (WEIGHTS, CODE)
 
 #: Name in graphs -> (struct format, bytes, name in safetensors, type in .npy).
 DTYPES = {
@@ -43,23 +52,31 @@ CODES = {
     7: "out of memory",
 }
 
-_MOST = 1 << 40  #: no size in a manifest is larger
+_MOST = 1 << 40  #: no size in a manifest, and none that follows from it, is larger
+_MOST_MANIFEST = 64 << 20
 _DEEP = 32  #: nesting of a size expression
 _OPERATIONS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__,
                "%": int.__mod__}
 
-Size = Any  #: int, name of a dim, or [op, left, right]
 
-
+# --- sizes -------------------------------------------------------------------------------------
 def evaluate(size: Size, dims: dict[str, int]) -> int:
-    """The number of a size expression."""
+    """The number of a size expression; ArtifactError where it is no size."""
+    value = size if isinstance(size, int) else _evaluate(size, dims)
+    if not 0 <= value <= _MOST:
+        raise ArtifactError(f"the size {words(size)} is {value} where "
+                            f"{', '.join(f'{n} = {d}' for n, d in dims.items())}")
+    return value
+
+
+def _evaluate(size: Size, dims: dict[str, int]) -> int:
     if isinstance(size, int):
         return size
     if isinstance(size, str):
         return dims[size]
-    left, right = evaluate(size[1], dims), evaluate(size[2], dims)
+    left, right = _evaluate(size[1], dims), _evaluate(size[2], dims)
     if right == 0 and size[0] in ("//", "%"):
-        raise ArtifactError("a size in the manifest divides by zero")
+        raise ArtifactError(f"the size {words(size)} divides by zero")
     return _OPERATIONS[size[0]](left, right)
 
 
@@ -73,15 +90,35 @@ def shape_words(shape: list[Size]) -> str:
 
 
 # --- the manifest ------------------------------------------------------------------------------
-def check_manifest(found: Any) -> dict[str, Any]:
+def parse_json(text: bytes, what: str) -> dict[str, Any]:
+    """A JSON object in which no key is there twice; ArtifactError says that it is none."""
+    import json
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key is there twice")
+        return found
+
+    try:
+        found = json.loads(text, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{what} is no JSON: {error}") from None
+    return _need(found, dict, what)  # type: ignore[no-any-return]
+
+
+def read_manifest(text: bytes) -> dict[str, Any]:
     """The manifest, if every part has the form that the runner relies on."""
-    m = _need(found, dict, "the manifest")
-    version = m.get("format")
-    if version != FORMAT:
-        raise ArtifactError(f"the artifact has format {version!r}, this runner reads {FORMAT}; "
-                            f"use the runner of the version that wrote it, or export it again")
-    if m.get("abi") != ABI:
-        raise ArtifactError(f"the artifact has ABI {m.get('abi')!r}, this runner calls {ABI}")
+    if len(text) > _MOST_MANIFEST:
+        raise ArtifactError(f"the manifest has {len(text)} bytes, more than {_MOST_MANIFEST}")
+    m = parse_json(text, "the manifest")
+    for name, known in (("format", FORMAT), ("abi", ABI)):
+        if type(m.get(name)) is not int or m[name] != known:
+            raise ArtifactError(f"the artifact has {name} {m.get(name)!r:.40}, this runner reads "
+                                f"{known}; use the runner of the version that wrote it, or export "
+                                f"it again")
+    for name, version in _need(m.get("producer"), dict, "producer").items():
+        _need(version, str, f"version of {name!r}")
     for name, row in _need(m.get("members"), dict, "members").items():
         _need(row, dict, f"members[{name!r}]")
         _count(row.get("size"), f"size of {name!r}")
@@ -94,53 +131,75 @@ def check_manifest(found: Any) -> dict[str, Any]:
     for name, entry in entries.items():
         _check_entry(_need(entry, dict, f"entries[{name!r}]"), name)
     for name, target in _need(m.get("targets"), dict, "targets").items():
-        _need(target, dict, f"targets[{name!r}]")
-        _need(target.get("member"), str, f"member of target {name!r}")
-        for level in _need(target.get("levels"), list, f"levels of target {name!r}"):
-            _need(level, str, f"a level of target {name!r}")
+        _check_target(_need(target, dict, f"targets[{name!r}]"), name, m["members"])
     return m
+
+
+def _check_target(target: dict[str, Any], name: str, members: dict[str, Any]) -> None:
+    member = _need(target.get("member"), str, f"member of target {name!r}")
+    # Only members under this name always have their hash checked.
+    if not member.startswith(CODE) or member not in members:
+        raise ArtifactError(f"manifest: target {name!r} names {member!r}, which is no native code")
+    for level in _need(target.get("levels"), list, f"levels of target {name!r}"):
+        _need(level, str, f"a level of target {name!r}")
 
 
 def _check_entry(entry: dict[str, Any], name: str) -> None:
     dims = set()
-    for d in _need(entry.get("dims"), list, f"dims of {name}"):
-        dims.add(_need(d.get("name"), str, "name of a dim"))
+    for d in _named(entry, "dims", name):
+        dims.add(d["name"])
         low, high = _count(d.get("min"), "min of a dim"), _count(d.get("max"), "max of a dim")
         if low > high:
             raise ArtifactError(f"manifest: dim {d['name']!r} has min {low} above max {high}")
-    for kind in ("inputs", "outputs", "state"):
-        for port in _need(entry.get(kind), list, f"{kind} of {name}"):
-            _need(_need(port, dict, f"a port of {kind}").get("name"), str, f"a name in {kind}")
-            if port.get("dtype") not in DTYPES:
-                raise ArtifactError(f"manifest: {kind} {port['name']!r} has dtype "
-                                    f"{port.get('dtype')!r}, which is unknown")
+    for kind in ("inputs", "outputs", "state", "weights"):
+        for port in _named(entry, kind, name):
+            dtype = _need(port.get("dtype"), str, f"dtype of {port['name']!r}")
+            if dtype not in DTYPES:
+                raise ArtifactError(f"manifest: {port['name']!r} has the unknown dtype {dtype!r}")
             shape = _need(port.get("shape"), list, f"shape of {port['name']!r}")
-            if len(shape) > 32:
+            if len(shape) > _DEEP:
                 raise ArtifactError(f"manifest: {port['name']!r} has {len(shape)} dims")
             for size in shape:
-                _check_size(size, dims if kind != "state" else set(), 0)
+                _check_size(size, dims if kind in ("inputs", "outputs") else set(), 0)
     _check_size(entry.get("arena"), dims, 0)
-    _count(entry.get("weights_size"), "weights_size")
+    size = _count(entry.get("weights_size"), "weights_size")
+    for weight in entry["weights"]:
+        if _count(weight.get("offset"), f"offset of {weight['name']!r}") > size:
+            raise ArtifactError(f"manifest: weight {weight['name']!r} lies behind the weights")
     for place in _need(entry.get("places"), list, "places"):
         _need(_need(place, dict, "a place").get("op"), str, "op of a place")
         _need(place.get("location"), str, "location of a place")
     known = {s for p in entry["inputs"] for s in p["shape"] if isinstance(s, str)}
     if dims - known:
-        raise ArtifactError(f"manifest: no input has dim {sorted(dims - known)[0]!r} as a size")
+        raise ArtifactError(f"manifest: no input has dim {min(dims - known)!r} as a size")
+
+
+def _named(entry: dict[str, Any], kind: str, name: str) -> list[dict[str, Any]]:
+    """The rows of a table of an entry, whose names are unique."""
+    seen: set[str] = set()
+    rows: list[dict[str, Any]] = _need(entry.get(kind), list, f"{kind} of {name!r}")
+    for row in rows:
+        own = _need(_need(row, dict, f"a row of {kind}").get("name"), str, f"a name in {kind}")
+        if own in seen:
+            raise ArtifactError(f"manifest: {kind} has {own!r} twice")
+        seen.add(own)
+    return rows
 
 
 def _check_size(size: Size, dims: set[str], depth: int) -> None:
-    if isinstance(size, int) and not isinstance(size, bool):
+    if type(size) is int:
         if not -_MOST <= size <= _MOST:
             raise ArtifactError(f"manifest: size {size} is out of range")
     elif isinstance(size, str):
         if size not in dims:
             raise ArtifactError(f"manifest: a size names the dim {size!r}, which is not declared")
-    elif isinstance(size, list) and len(size) == 3 and size[0] in _OPERATIONS and depth < _DEEP:
+    elif (isinstance(size, list) and len(size) == 3 and isinstance(size[0], str)
+          and size[0] in _OPERATIONS and depth < _DEEP):
         _check_size(size[1], dims, depth + 1)
         _check_size(size[2], dims, depth + 1)
     else:
-        raise ArtifactError("manifest: a size is a number, a dim, or [op, left, right]")
+        raise ArtifactError("manifest: a size is a number, a dim, or [op, left, right], nested "
+                            f"{_DEEP} deep at most")
 
 
 def _need(value: Any, kind: type, what: str) -> Any:

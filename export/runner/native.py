@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
-from typing import Any
 
 from .errors import ArtifactError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: What EAGER_JIT_LEVEL may say, and the number that ``ej_call.level`` takes.
 LEVELS = {"v2": 2, "v3": 3, "v4": 4, "aarch64": 2}
+
+#: By SHA-256 of the code: never unloaded, since a thread or a caller may be inside.
+_loaded: dict[str, ctypes.CDLL] = {}
+#: The pool of this process, from the first artifact that wanted one; all others share it.
+_pool: list[int] = []
 
 
 class Error(ctypes.Structure):
@@ -32,41 +39,63 @@ class Call(ctypes.Structure):
 
 def target_here() -> str:
     """The target of this machine, as the manifest names it."""
-    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    return f"{machine}-{platform.system().lower()}"
+    system = os.uname()
+    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(system.machine, system.machine)
+    return f"{machine}-{system.sysname.lower()}"
 
 
-def load(image: memoryview, where: str) -> ctypes.CDLL:
-    """Map a shared object from memory; it stays mapped."""
-    descriptor = -1
+def load(image: bytes, digest: str, where: str) -> ctypes.CDLL:
+    """Map a shared object from memory, once for the same code; it stays mapped.
+
+    ``digest`` is its SHA-256.  Raises ArtifactError where it is none, or lacks a symbol.
+    """
+    if digest not in _loaded:
+        try:
+            library = _load_from_memory(image) or _load_from_disk(image)
+        except OSError as error:
+            raise ArtifactError(f"{where}: the native code cannot be loaded: {error}") from None
+        for symbol in ("ej_run", "ej_level", "ej_pool_start"):
+            if not hasattr(library, symbol):
+                raise ArtifactError(f"{where}: the native code does not export {symbol}")
+        library.ej_run.restype, library.ej_run.argtypes = ctypes.c_int32, [ctypes.c_void_p]
+        library.ej_level.restype = ctypes.c_int64
+        library.ej_pool_start.restype = ctypes.c_void_p
+        library.ej_pool_start.argtypes = [ctypes.c_int64]
+        _loaded[digest] = library
+    return _loaded[digest]
+
+
+def _load_from_memory(image: bytes) -> ctypes.CDLL | None:
+    """Through a file that only this process sees; None where there are none (no memfd, no /proc)."""
     try:
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("artifact", 1)
-            with os.fdopen(os.dup(descriptor), "wb") as file:
-                file.write(image)
-            # The descriptor stays open: the loader knows objects by path, and this one is its own.
-            return ctypes.CDLL(f"/proc/{os.getpid()}/fd/{descriptor}", mode=os.RTLD_NOW | os.RTLD_LOCAL)
-        return _load_from_disk(image)
-    except OSError as error:
-        raise ArtifactError(f"{where}: the native code cannot be loaded: {error}") from None
+        descriptor = os.memfd_create("artifact", os.MFD_CLOEXEC)
+    except (AttributeError, OSError):
+        return None
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(image)
+        # The descriptor stays open while the code is mapped: the loader knows objects by their
+        # path, and the number must not come to mean another file.
+        return ctypes.CDLL(f"/proc/self/fd/{descriptor}", mode=os.RTLD_NOW | os.RTLD_LOCAL)
+    except OSError:
+        os.close(descriptor)
+        return None
 
 
-def _load_from_disk(image: memoryview) -> ctypes.CDLL:
+def _load_from_disk(image: bytes) -> ctypes.CDLL:
+    """Through a folder that only this user sees (0700), gone once the code is mapped."""
     import tempfile
 
-    handle, path = tempfile.mkstemp(suffix=".so")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with tempfile.TemporaryDirectory(prefix="artifact-") as folder:
+        path = os.path.join(folder, "program.so")
+        with open(path, "wb") as file:
             file.write(image)
         return ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_LOCAL)
-    finally:
-        os.unlink(path)
 
 
 def chosen_level(library: ctypes.CDLL, inside: list[str]) -> int:
     """The level to run: 0 for the best, or what EAGER_JIT_LEVEL pins."""
     wanted = os.environ.get("EAGER_JIT_LEVEL")
-    library.ej_level.restype = ctypes.c_int64
     have = int(library.ej_level())
     if wanted:
         if wanted not in inside or wanted not in LEVELS:
@@ -85,7 +114,7 @@ def thread_count() -> int:
     """EAGER_JIT_THREADS, or the cores that affinity and the cgroup leave."""
     wanted = os.environ.get("EAGER_JIT_THREADS")
     if wanted:
-        if not wanted.isdigit() or int(wanted) < 1:
+        if not (wanted.isascii() and wanted.isdigit()) or int(wanted) < 1:
             raise ArtifactError(f"EAGER_JIT_THREADS is a number from 1, got {wanted!r}")
         return int(wanted)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -93,20 +122,22 @@ def thread_count() -> int:
         with open("/sys/fs/cgroup/cpu.max") as file:
             limit, period = file.read().split()
         if limit != "max":
-            cores = min(cores, max(1, int(limit) // int(period)))
+            cores = min(cores, int(limit) // int(period))
     except (OSError, ValueError):
         pass
     return max(1, cores)
 
 
-def start_pool(library: ctypes.CDLL) -> int | None:
-    """The artifact's own thread pool; None for one thread."""
+def pool(library: ctypes.CDLL) -> int | None:
+    """The address of the process's thread pool; None for one thread."""
     threads = thread_count()
     if threads == 1:
         return None
-    library.ej_pool_start.restype = ctypes.c_void_p
-    library.ej_pool_start.argtypes = [ctypes.c_int64]
-    return int(library.ej_pool_start(threads))
+    if not _pool:
+        _pool.append(int(library.ej_pool_start(min(threads, 1 << 16))))
+        if hasattr(library, "ej_pool_after_fork"):  # a child has none of the threads
+            os.register_at_fork(after_in_child=library.ej_pool_after_fork)
+    return _pool[0]
 
 
 def addresses(values: list[int]) -> Any:
@@ -116,6 +147,21 @@ def addresses(values: list[int]) -> Any:
 
 def aligned(size: int) -> tuple[Any, int]:
     """Zeroed memory of a size at a multiple of 64: (what keeps it, address)."""
-    room = ctypes.create_string_buffer(size + 64)
+    try:
+        room = ctypes.create_string_buffer(size + 64)
+    except (MemoryError, OverflowError):
+        raise ArtifactError(f"out of memory: a call needs {size} bytes for temporaries") from None
     start = ctypes.addressof(room)
     return room, start + -start % 64
+
+
+def address(memory: memoryview, itemsize: int) -> tuple[int, Any]:
+    """Where memory lies, and what keeps it there; read-only or crooked memory is copied."""
+    if not memory.nbytes:
+        return 0, None
+    if memory.readonly:
+        memory = memoryview(bytearray(memory))
+    held = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+    if ctypes.addressof(held) % itemsize:
+        held = (ctypes.c_char * memory.nbytes).from_buffer(bytearray(memory))
+    return ctypes.addressof(held), held

@@ -2,35 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import struct
-from typing import Any
 
 from .errors import ArtifactError
-from .format import DTYPES, PUBLIC
+from .format import DTYPES, PUBLIC, parse_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BY_SAFETENSORS = {row[2]: name for name, row in DTYPES.items()}
 _BY_NPY = {row[3]: name for name, row in DTYPES.items()}
+_BY_PUBLIC = {public: name for name, public in PUBLIC.items()}
 _MOST_HEADER = 100 << 20
 
 
 class Array:
-    """An n-dimensional array over bytes of its own: ``shape``, ``dtype``, ``memory``, `tolist`."""
+    """An n-dimensional array over bytes of its own or of a buffer, in row-major order.
+
+    ``dtype`` is ``f32`` or ``float32``; the buffer has exactly the bytes of the shape
+    (ArtifactError).  NumPy takes one as an array; `view` is what other buffers' users take.
+    """
 
     __slots__ = ("dtype", "memory", "shape")
 
-    def __init__(self, dtype: str, shape: tuple[int, ...], memory: memoryview | bytearray) -> None:
-        self.dtype, self.shape = dtype, tuple(shape)
-        self.memory = memoryview(memory).cast("B")
+    def __init__(self, dtype: str, shape: Any, memory: Any) -> None:
+        self.dtype, self.shape = _BY_PUBLIC.get(dtype, dtype), tuple(shape)
+        if self.dtype not in DTYPES or any(d < 0 for d in self.shape):
+            raise ArtifactError(f"there is no array of {dtype} {list(self.shape)}; dtypes are "
+                                f"{', '.join(PUBLIC.values())}")
+        view = memoryview(memory)
+        self.memory = view.cast("B") if view.nbytes else memoryview(b"")
+        wanted = count(self.shape) * DTYPES[self.dtype][1]
+        if len(self.memory) != wanted:
+            raise ArtifactError(f"an array of {PUBLIC[self.dtype]} {list(self.shape)} has {wanted} "
+                                f"bytes, the buffer has {len(self.memory)}")
+
+    @property
+    def format(self) -> str:
+        """The elements as the modules struct and array name them."""
+        return DTYPES[self.dtype][0]
 
     @property
     def flat(self) -> memoryview:
         """The elements in row-major order."""
-        return self.memory.cast(DTYPES[self.dtype][0])  # type: ignore[call-overload, no-any-return]
+        return self.memory.cast(self.format)  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def view(self) -> memoryview:
+        """The elements in their shape; of an empty array just its elements: none."""
+        if 0 in self.shape:
+            return self.flat
+        return self.memory.cast(self.format, self.shape)  # type: ignore[call-overload, no-any-return]
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
+        """Nested lists of Python numbers; of a 0-d array a number."""
         return _nested(self.flat.tolist(), self.shape)
+
+    def save(self, path: str) -> None:
+        """Write a .npy file."""
+        write_npy(path, self)
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
@@ -39,10 +70,15 @@ class Array:
                 "data": self.memory}
 
     def __len__(self) -> int:
-        return self.shape[0]
+        if not self.shape:
+            raise TypeError("a 0-d array has no length")
+        return int(self.shape[0])
 
     def __repr__(self) -> str:
-        return f"Array({PUBLIC[self.dtype]}, {list(self.shape)}, {self.flat[:8].tolist()}...)"
+        some = self.flat[:8].tolist()
+        more = ", ..." if count(self.shape) > len(some) else ""
+        return (f"Array({PUBLIC[self.dtype]}, {list(self.shape)}, "
+                f"[{', '.join(map(str, some))}{more}])")
 
 
 def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
@@ -61,8 +97,8 @@ def count(shape: Any) -> int:
 
 
 # --- safetensors -------------------------------------------------------------------------------
-def read_safetensors(data: memoryview, where: str) -> dict[str, tuple[str, list[int], memoryview]]:
-    """``{name: (dtype, shape, bytes)}``; ArtifactError where the header does not fit the bytes."""
+def read_safetensors(data: memoryview, where: str) -> dict[str, Array]:
+    """The tensors of a file; ArtifactError where its header does not fit its bytes exactly."""
     def wrong(words: str) -> ArtifactError:
         return ArtifactError(f"{where}: {words}")
 
@@ -71,37 +107,37 @@ def read_safetensors(data: memoryview, where: str) -> dict[str, tuple[str, list[
     (length,) = struct.unpack_from("<Q", data)
     if length > len(data) - 8 or length > _MOST_HEADER:
         raise wrong(f"the header is said to have {length} bytes, more than there are")
-    try:
-        header = json.loads(bytes(data[8:8 + length]))
-    except ValueError:
-        raise wrong("the header is no JSON") from None
-    if not isinstance(header, dict):
-        raise wrong("the header is no object")
+    header = parse_json(bytes(data[8:8 + length]), f"{where}: the header")
     body = data[8 + length:]
-    found, spans = {}, []
+    found: dict[str, Array] = {}
+    spans = []
     for name, row in header.items():
         if name == "__metadata__":
             continue
         try:
             dtype, shape = _BY_SAFETENSORS[row["dtype"]], row["shape"]
             start, stop = row["data_offsets"]
-            sane = (all(type(d) is int and d >= 0 for d in shape) and type(start) is int
-                    and type(stop) is int and 0 <= start <= stop <= len(body))
         except (KeyError, TypeError, ValueError):
             raise wrong(f"tensor {name!r} has a malformed entry") from None
-        if not sane or count(shape) * DTYPES[dtype][1] != stop - start:
-            raise wrong(f"tensor {name!r}: shape {shape} of {dtype} is not bytes {start} to {stop}")
-        found[name] = (dtype, shape, body[start:stop])
+        if (not isinstance(shape, list) or any(type(d) is not int or d < 0 for d in shape)
+                or type(start) is not int or type(stop) is not int
+                or not 0 <= start <= stop <= len(body)
+                or count(shape) * DTYPES[dtype][1] != stop - start):
+            raise wrong(f"tensor {name!r}: {dtype} {shape} is not bytes {start} to {stop} "
+                        f"of {len(body)}")
+        found[name] = Array(dtype, shape, body[start:stop])
         spans.append((start, stop))
-    spans.sort()
-    if any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
-        raise wrong("tensors overlap")
+    at = 0
+    for start, stop in [*sorted(spans), (len(body), len(body))]:  # the format forbids holes
+        if start != at:
+            raise wrong("tensors overlap" if start < at else f"bytes {at} to {start} are no tensor")
+        at = stop
     return found
 
 
 # --- .npy --------------------------------------------------------------------------------------
 def read_npy(path: str) -> Array:
-    """An array file of NumPy (format 1 to 3, little-endian, row-major)."""
+    """An array file of NumPy (formats 1 to 3, little-endian, row-major)."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -111,26 +147,34 @@ def read_npy(path: str) -> Array:
         raise ArtifactError(f"{path}: is no .npy file")
     wide = data[6] >= 2
     (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
-    start = 12 if wide else 10
-    import ast
-
-    try:
-        header = ast.literal_eval(data[start:start + length].decode("latin-1").strip())
-        kind, shape = header["descr"], tuple(header["shape"])
-        fortran = header["fortran_order"]
-    except (ValueError, KeyError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ArtifactError(f"{path}: the .npy header is damaged") from None
+    start = (12 if wide else 10)
+    kind, fortran, shape = _npy_header(data[start:start + length].decode("latin-1"), path)
     if kind not in _BY_NPY:
         raise ArtifactError(f"{path}: dtype {kind!r} is not supported; there are "
                             f"{', '.join(PUBLIC.values())}")
     if fortran and len(shape) > 1:
         raise ArtifactError(f"{path}: is stored column by column; save np.ascontiguousarray(x)")
-    dtype = _BY_NPY[kind]
-    body = memoryview(bytearray(data[start + length:]))
-    if len(body) != count(shape) * DTYPES[dtype][1]:
-        raise ArtifactError(f"{path}: shape {list(shape)} wants {count(shape)} elements of "
-                            f"{PUBLIC[dtype]}, the file has {len(body)} bytes")
-    return Array(dtype, shape, body)
+    try:
+        return Array(_BY_NPY[kind], shape, bytearray(data[start + length:]))
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None
+
+
+def _npy_header(text: str, path: str) -> tuple[str, bool, tuple[int, ...]]:
+    """The three fields of a header, which is a Python dict of a fixed form."""
+    def field(name: str) -> str:
+        return text.partition(f"'{name}':")[2].lstrip()
+
+    try:
+        quote, kind = field("descr")[0], field("descr")[1:].split("'")[0]
+        order = field("fortran_order").split(",")[0]
+        opening, sizes = field("shape")[0], field("shape")[1:].split(")")[0]
+        shape = tuple(int(d) for d in sizes.split(",") if d.strip())
+    except (IndexError, ValueError):
+        raise ArtifactError(f"{path}: the .npy header is damaged, or of a structured dtype") from None
+    if quote != "'" or opening != "(" or order not in ("True", "False"):
+        raise ArtifactError(f"{path}: the .npy header is damaged, or of a structured dtype")
+    return kind, order == "True", shape
 
 
 def write_npy(path: str, array: Array) -> None:

@@ -261,6 +261,7 @@ class Fuser:
             if isinstance(candidate, Group) and candidate in deps and self._joins(
                     node, candidate, deps):
                 self._join(node, candidate, deps)
+                self._unite(candidate)
                 return
         group = new_group(node)
         group.deps |= deps
@@ -273,6 +274,33 @@ class Fuser:
         group.nodes.append(node)
         group.deps |= deps - {group}
         self.unit_of[node] = group
+
+    def _unite(self, group: Group) -> None:
+        """Take in element-wise groups over the same domain that this one waits for directly:
+        ``f(x) * g(x)`` is one loop."""
+        for other in list(group.deps):
+            if not (isinstance(other, Group) and same_shape(other.domain, group.domain)
+                    and not other.reduced and not group.columns
+                    and not is_inline(other.nodes[0])):
+                continue
+            if any(d is not other and _reaches(d, other) for d in group.deps):
+                continue
+            moved = set(other.nodes)
+            merged = [n for n in self.graph.nodes if n in moved or n in set(group.nodes)]
+            before = group.nodes
+            group.nodes, group.deps = merged, (group.deps | other.deps) - {other, group}
+            for n in other.nodes:
+                self.unit_of[n] = group
+            if not all(self._reads_in_place(n, group) for n in merged):
+                group.nodes = before
+                group.deps.add(other)
+                for n in other.nodes:
+                    self.unit_of[n] = other
+                continue
+            self.units.remove(other)
+            for u in self.units:
+                if other in u.deps:
+                    u.deps = (u.deps - {other}) | {group}
 
     def _joins(self, node: Node, group: Group, deps: set[Unit]) -> bool:
         if is_inline(group.nodes[0]):

@@ -51,3 +51,10 @@ class Kernels(Mapping[str, str]):
         parts = {p.name: p for p in pieces(self._module)}
         emit = getattr(machine, stage)
         return {n: emit(portable_ir(parts[n], parts), ISAS[self._level]) for n in self._sources}
+
+    @property
+    def ptx(self) -> dict[str, str]:
+        """PTX for NVIDIA GPUs (sm_80) by fused kernel."""
+        from jit.targets.nvptx import ptx_of
+
+        return ptx_of(self._module)

@@ -1,0 +1,131 @@
+"""Elementary functions against the float64 (or the C library's) ones, in ulp, at every level."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+
+import numpy as np
+import pytest
+
+from jit.compiler import Piece, _native, _object, portable_ir
+from jit.native import elf, loader
+from jit.targets.isa import host_levels
+
+#: function -> (largest error in ulp for float32, for float64, range of the grid)
+BOUNDS = {
+    "exp": (1.5, 1.5, (-80.0, 80.0)),
+    "expm1": (2.0, 2.0, (-5.0, 60.0)),
+    "log": (1.5, 1.5, (1e-6, 1e6)),
+    "log1p": (2.5, 2.5, (-0.99, 50.0)),
+    "tanh": (2.0, 3.0, (-9.0, 9.0)),
+    "sigmoid": (2.5, 3.0, (-30.0, 30.0)),
+    "erf": (2.0, 2.0, (-5.0, 5.0)),
+    "sin": (1.0, 3.0, (-1e4, 1e4)),
+    "cos": (1.0, 3.0, (-1e4, 1e4)),
+    "sqrt": (0.5001, 0.5001, (0.0, 1e6)),
+    "rsqrt": (1.5, 1.5, (1e-3, 1e6)),
+}
+EXACT = {
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)),
+    "rsqrt": lambda x: 1 / math.sqrt(x),
+}
+SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40, 5e-324, 1e-30])
+
+
+def compiled(names: list[str], dtype: str, level: str) -> dict[str, ctypes._CFuncPtr]:
+    """Each function as a loop over an array, linked into one object."""
+    objects, found = [], []
+    for name in names:
+        args = "x[i], y[i]" if name == "pow" else "x[i]"
+        source = (f"def loop_{name}(x, y, out, n):\n    for i in range(n):\n"
+                  f"        out[i] = {name}_{dtype}({args})\n")
+        piece = Piece(f"loop_{name}", source, (f"{dtype}*",) * 3 + ("i64",))
+        text = portable_ir(piece, {}).replace("define hidden", "define")
+        objects.append(_object(text, level, 3))
+        found.append(piece.name)
+    library = loader.load(elf.link([*objects, _native("memory", level)], found, "math.so"))
+    return {n: getattr(library, f"loop_{n}") for n in names}
+
+
+def run(function: ctypes._CFuncPtr, *arrays: np.ndarray) -> np.ndarray:
+    x = np.ascontiguousarray(arrays[0])
+    y = np.ascontiguousarray(arrays[-1])
+    out = np.empty_like(x)
+    function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64]
+    function.restype = None
+    function(x.ctypes.data, y.ctypes.data, out.ctypes.data, x.size)
+    return out
+
+
+def exact(name: str, x: np.ndarray) -> np.ndarray:
+    """The correctly rounded float64 result (within the C library's own half ulp or so)."""
+    f = EXACT.get(name) or getattr(math, name)
+    return np.array([f(float(v)) for v in x])
+
+
+def ulps(found: np.ndarray, wanted: np.ndarray) -> float:
+    rounded = wanted.astype(found.dtype)
+    spacing = np.spacing(np.abs(rounded)).astype(np.float64)
+    return float(np.max(np.abs(found.astype(np.float64) - wanted) / spacing))
+
+
+@pytest.fixture(scope="module", params=host_levels())
+def level(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_errors_are_within_the_documented_ulps(level: str, dtype: str) -> None:
+    kind = np.float32 if dtype == "f32" else np.float64
+    functions = compiled(list(BOUNDS), dtype, level)
+    rng = np.random.default_rng(0)
+    for name, (single, double, (low, high)) in BOUNDS.items():
+        grid = np.concatenate([np.linspace(low, high, 20001),
+                               rng.uniform(max(low, -1), min(high, 1), 20000)])
+        x = grid[(grid >= low) & (grid <= high)].astype(kind)
+        x = x[(x > 0) | (name not in ("log", "rsqrt"))]
+        worst = ulps(run(functions[name], x), exact(name, x))
+        assert worst <= (single if dtype == "f32" else double), f"{name}_{dtype}: {worst:.2f} ulp"
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_special_values_are_those_of_numpy(level: str, dtype: str) -> None:
+    kind = np.float32 if dtype == "f32" else np.float64
+    names = [n for n in BOUNDS if n not in ("sigmoid", "rsqrt", "erf")]
+    functions = compiled(list(BOUNDS), dtype, level)
+    x = SPECIAL.astype(kind)
+    for name in names:
+        with np.errstate(all="ignore"):
+            wanted = getattr(np, name)(x)
+        found = run(functions[name], x)
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=0, err_msg=f"{name} of {x}")
+        assert np.array_equal(np.signbit(found)[wanted == 0], np.signbit(wanted)[wanted == 0]), name
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_pow_is_numpys_with_its_special_cases(level: str, dtype: str) -> None:
+    kind = np.float32 if dtype == "f32" else np.float64
+    power = compiled(["pow"], dtype, level)["pow"]
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0.01, 10, 5000).astype(kind)
+    y = rng.uniform(-5, 5, 5000).astype(kind)
+    wanted = np.array([math.pow(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
+    assert ulps(run(power, x, y), wanted) <= (1.0 if dtype == "f32" else 16.0)
+    values = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -3.0, 2.5],
+                      kind)
+    a, b = (v.reshape(-1) for v in np.meshgrid(values, values))
+    with np.errstate(all="ignore"):
+        wanted = np.power(a, b)
+    found = run(power, a, b)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert np.array_equal(np.signbit(found)[wanted == 0], np.signbit(wanted)[wanted == 0])
+
+
+def test_levels_agree_within_an_ulp_and_lanes_do_not_matter(level: str) -> None:
+    functions = compiled(["exp", "tanh"], "f32", level)
+    x = np.random.default_rng(2).normal(size=1001).astype(np.float32)
+    for function in functions.values():
+        whole = run(function, x)
+        single = np.concatenate([run(function, x[k:k + 1]) for k in range(0, 1001, 37)])
+        assert np.array_equal(whole[::37], single)
