@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import marshal
 import os
 import struct
 import tempfile
@@ -17,6 +19,7 @@ import numpy as np
 from export.runner.errors import ArtifactError
 from export.runner.format import (
     ABI,
+    CODE,
     DTYPES,
     FORMAT,
     GOLDEN,
@@ -25,6 +28,7 @@ from export.runner.format import (
     MANIFEST,
     MAPPED,
     PAGE,
+    SHEBANG,
     WEIGHTS,
 )
 
@@ -45,7 +49,8 @@ def save(program: Any, path: str | os.PathLike[str], *, targets: Sequence[str] =
     """Write a `jit.Program` to ``path``; the file appears whole or not at all.
 
     ``targets`` are machines, ``levels`` the x86-64 levels among which the file chooses by the
-    CPU it meets.  Raises ArtifactError for an unknown target or level.
+    CPU it meets.  The same program gives the same bytes.  Raises ArtifactError for an unknown
+    target or level, a path that cannot be written, or more than 4 GiB.
     """
     _check(targets, TARGETS, "target")
     _check(levels, LEVELS, "level")
@@ -75,14 +80,25 @@ def _members(program: Any, targets: Sequence[str], levels: Sequence[str]) -> dic
     }
     for target in targets:
         members[_code(target)] = program.shared_object(target, levels)
-    folder = Path(__file__).parent / "runner"
-    for file in sorted(folder.glob("*.py")):
-        members[f"runner/{file.name}"] = file.read_bytes()
-    return members
+    return {**members, **runner_members()}
+
+
+def runner_members() -> dict[str, bytes]:
+    """The runner's sources, and their bytecode for the Python that writes: it starts faster."""
+    found: dict[str, bytes] = {}
+    for file in sorted((Path(__file__).parent / "runner").glob("*.py")):
+        name, source = f"runner/{file.name}", file.read_bytes()
+        found[name] = source
+        # The form of PEP 552: an unchecked hash.  Version 2 of marshal, whose bytes do not
+        # depend on who else holds the objects.
+        found[f"{name}c"] = (importlib.util.MAGIC_NUMBER + struct.pack("<I", 1)
+                             + importlib.util.source_hash(source)
+                             + marshal.dumps(compile(source, name, "exec", dont_inherit=True), 2))
+    return found
 
 
 def _code(target: str) -> str:
-    return f"native/{target}/program.so"
+    return f"{CODE}{target}/program.so"
 
 
 def _manifest(program: Any, targets: Sequence[str], levels: Sequence[str],
@@ -107,25 +123,28 @@ def safetensors(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     The format forbids holes, so each tensor is followed by a tensor of padding.
     """
     header: dict[str, Any] = {}
-    body = bytearray()
+    body: list[bytes] = []
+    at = 0
 
     def add(name: str, kind: str, shape: Sequence[int], data: bytes) -> None:
-        start = len(body)
-        body.extend(data)
-        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, len(body)]}
+        nonlocal at
+        body.append(data)
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [at, at + len(data)]}
+        at += len(data)
 
     for name, array in arrays.items():
         array = np.ascontiguousarray(array).reshape(array.shape)
         add(name, _BY_NUMPY[array.dtype], array.shape, array.tobytes())
-        if rest := -len(body) % LINE:
+        if rest := -at % LINE:
             add(f"padding.{len(header)}", "U8", (rest,), bytes(rest))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % LINE)
-    return struct.pack("<Q", len(text)) + text + bytes(body)
+    return b"".join([struct.pack("<Q", len(text)), text, *body])
 
 
 # --- the zip -----------------------------------------------------------------------------------
 _DATE = (1 << 5 | 1)  #: 1980-01-01: the same bytes whenever it is written
+_MOST = 0xFFFF0000  #: bytes of headers and members, with room for the directory
 
 
 def _write(path: Path, members: Mapping[str, bytes]) -> None:
@@ -135,23 +154,27 @@ def _write(path: Path, members: Mapping[str, bytes]) -> None:
         raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            for piece in _zip(members):
+            for piece in stored_zip(members):
                 file.write(piece)
-        os.chmod(name, 0o644)
+        os.chmod(name, 0o755)
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(name)
+        if isinstance(error, OSError):
+            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from None
         raise
 
 
-def _zip(members: Mapping[str, bytes]) -> list[bytes]:
+def stored_zip(members: Mapping[str, bytes]) -> list[bytes]:
     """A zip of stored members, each at its alignment through an extra field of the local header."""
-    pieces: list[bytes] = []
+    pieces: list[bytes] = [SHEBANG]
     central: list[bytes] = []
-    at = 0
+    at = len(SHEBANG)
     for name, data in members.items():
         raw, size, crc = name.encode("ascii"), len(data), zlib.crc32(data)
         align = PAGE if name.startswith(MAPPED) else LINE
+        if at + size >= _MOST:
+            raise ArtifactError("an artifact holds at most 4 GiB")
         gap = -(at + 30 + len(raw)) % align
         if 0 < gap < 4:  # an extra field has a header of 4 bytes
             gap += align
@@ -164,8 +187,6 @@ def _zip(members: Mapping[str, bytes]) -> list[bytes]:
         pieces += [local, data]
         at += len(local) + size
     directory = b"".join(central)
-    if at + len(directory) >= 0xFFFFFFFF:
-        raise ArtifactError("an artifact holds at most 4 GiB")
     end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, len(central), len(central),
                       len(directory), at, 0)
     return [*pieces, directory, end]

@@ -138,7 +138,8 @@ def shared_object(module: Module, levels: Sequence[str], *, runtime: bool = Fals
     ``runtime`` puts the thread pool in, for a file that stands alone.
     """
     parts = pieces(module)
-    key = cache.digest("so", fingerprint(), [repr(_bare(p)) for p in parts], tuple(levels), runtime)
+    exports = ["ej_run", "ej_level", *(["ej_pool_start", "ej_pool_after_fork"] if runtime else [])]
+    key = cache.digest("so", fingerprint(), [repr(_bare(p)) for p in parts], tuple(levels), exports)
     held = cache.get(key)
     if held is not None:
         return held
@@ -157,7 +158,6 @@ def shared_object(module: Module, levels: Sequence[str], *, runtime: bool = Fals
     shared = ["dispatch", "memory", *(["pool"] if runtime else [])]
     found += [_native(name, base) for name in shared]
     groups += [""] * len(shared)
-    exports = ["ej_run", "ej_level", *(["ej_pool_start"] if runtime else [])]
     linked = elf.link(found, exports, "program.so", groups=groups)
     cache.put(key, linked)
     return linked

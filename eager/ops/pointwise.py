@@ -112,7 +112,7 @@ def _condition(c: Any, x: Any, y: Any) -> None:
 
 
 def _raise_on_zero(x: Any, y: Any) -> None:
-    if y.dtype.kind in "iu" and not np.all(y):
+    if np.result_type(x, y).kind in "iu" and not np.all(y):
         raise OpError("integer division by zero")
 
 

@@ -7,33 +7,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .errors import ArtifactError
 
-__all__ = ["ArtifactError", "load"]
-
-
-def load(path: Any, trust: bool = False, *, verify: str = "always") -> Any:
-    """A callable `session.Runner` of the artifact at ``path``.
-
-    The file holds native code, which runs with the rights of this process: ``trust=True`` says
-    that you trust whoever wrote it; without it the file is checked and refused.  ``verify``:
-    "always" checks every member's hash, "code" leaves the weights out.
-    Raises ArtifactError.
-    """
+TYPE_CHECKING = False
+if TYPE_CHECKING:
     import os
+    from typing import Any
 
     from .session import Runner
 
-    return Runner(os.fspath(path), trust, verify)
+__all__ = ["Array", "ArtifactError", "Runner", "load"]
+
+
+def load(path: str | os.PathLike[str], trust: bool = False, *, verify: str = "always") -> Runner:
+    """A callable `Runner` of the artifact at ``path``.
+
+    The file holds native code, which runs with the rights of this process: ``trust=True`` says
+    that you trust whoever wrote it; without it the file's form is checked and it is refused.
+    ``verify``: "always" checks every member's hash, "code" leaves out weights and example.
+    Raises ArtifactError.
+    """
+    from .session import Runner
+
+    return Runner(path, trust, verify)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Array", "Runner"):
-        if name == "Array":
-            from .tensors import Array as found
-        else:
-            from .session import Runner as found  # type: ignore[assignment]
-        return found
+    if name == "Runner":
+        from .session import Runner
+
+        return Runner
+    if name == "Array":
+        from .tensors import Array
+
+        return Array
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

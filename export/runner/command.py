@@ -2,105 +2,182 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
-from .archive import Archive
 from .errors import ArtifactError
-from .format import PUBLIC, shape_words
+from .format import MANIFEST, PUBLIC, read_manifest, shape_words
 from .session import Runner
 from .tensors import Array, read_npy, write_npy
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def _options(artifact: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m export" if artifact is None else artifact,
-        description="Run a compiled model from its file.")
-    if artifact is None:
-        parser.add_argument("command", choices=("run", "info", "verify"))
-        parser.add_argument("artifact", help="the file that export.save wrote")
-        parser.add_argument("--trust", action="store_true",
-                            help="run the native code inside: you trust whoever wrote it")
-    parser.add_argument("--input", action="append", default=[], metavar="[NAME=]FILE.npy",
-                        help="an input array, in order or by name")
-    parser.add_argument("--output", action="append", default=[], metavar="FILE.npy",
-                        help="where an output goes (default: printed)")
-    parser.add_argument("--verify", action="store_true", help="run the exported example first")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N",
-                        help="run N times and print the median time")
-    return parser
+#: Option -> (what it takes, what it does).  The module argparse takes as long as the model.
+_OPTIONS = {
+    "--input": ("[NAME=]X.npy", "an input array, in order or by name; may be repeated"),
+    "--output": ("Y.npy", "where an output goes, in order (default: printed); may be repeated"),
+    "--repeat": ("N", "run N times and print the median time; state moves on each time"),
+    "--verify": ("", "first run the example that was exported, and compare"),
+    "--trust": ("", "run the native code inside: you trust whoever wrote the file"),
+    "--help": ("", "print this"),
+}
+_USAGE = {
+    "run": "run the program on .npy files",
+    "info": "print what is inside, and run nothing",
+    "verify": "run the example that was exported, and compare",
+}
+
+
+class UsageError(Exception):
+    """The command line has another form than `_OPTIONS` says."""
 
 
 def main(arguments: list[str] | None = None, artifact: str | None = None) -> int:
-    """Run the command line; ``artifact`` is the file that is itself being run."""
-    options = _options(artifact).parse_args(arguments)
-    path = artifact or options.artifact
+    """Run the command line, and give the exit status: 1 for an ArtifactError, 2 for bad usage.
+
+    ``artifact`` is the file that is itself being run, which is to trust it.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        if artifact is None and options.command == "info":
-            return _info(path)
-        runner = Runner(path, trust=artifact is not None or options.trust)
-        if options.verify or (artifact is None and options.command == "verify"):
-            print(f"the example is reproduced within {runner.verify():.3g}")
-            if artifact is None and options.command == "verify":
-                return 0
-        return _run(runner, options)
+        words, options = _parsed(given)
+        if "--help" in options:
+            print(_help(artifact))
+            return 0
+        if artifact:
+            if words:
+                raise UsageError(f"{words[0]!r} is no option")
+            return _call(Runner(artifact, trust=True), options)
+        if len(words) != 2 or words[0] not in _COMMANDS:
+            raise UsageError("wanted a command and an artifact")
+        return _COMMANDS[words[0]](words[1], options)
+    except UsageError as error:
+        print(f"error: {error}\n{_help(artifact)}", file=sys.stderr)
+        return 2
     except ArtifactError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def _run(runner: Runner, options: argparse.Namespace) -> int:
-    positional, named = [], {}
-    for text in options.input:
-        name, equals, file = text.partition("=")
-        if equals and any(name == p["name"] for p in runner.inputs):
-            named[name] = read_npy(file)
-        else:
-            positional.append(read_npy(text))
-    times = []
-    for _ in range(max(1, options.repeat)):
-        start = time.perf_counter()
-        found = runner(*positional, **named)
-        times.append(time.perf_counter() - start)
-    results: tuple[Array, ...] = found if isinstance(found, tuple) else (found,)
-    if options.repeat > 1:
-        print(f"median of {options.repeat} calls: {sorted(times)[len(times) // 2] * 1e6:.1f} us")
-    if len(options.output) > len(results):
-        raise ArtifactError(f"{len(options.output)} output files for {len(results)} outputs")
+def _parsed(given: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Words, and options with the values that each was given."""
+    words: list[str] = []
+    options: dict[str, list[str]] = {}
+    rest = iter(given)
+    for text in rest:
+        if not text.startswith("-"):
+            words.append(text)
+            continue
+        name, equals, value = text.partition("=")
+        if name not in _OPTIONS:
+            raise UsageError(f"{name!r} is no option")
+        takes = _OPTIONS[name][0]
+        if takes and not equals:
+            value = next(rest, "")
+        if bool(takes) != bool(value):
+            raise UsageError(f"{name} takes {takes or 'nothing'}")
+        options.setdefault(name, []).append(value)
+    return words, options
+
+
+def _help(artifact: str | None) -> str:
+    lines = [f"usage: {artifact} [options]" if artifact else
+             "usage: python -m export COMMAND ARTIFACT [options]"]
+    if not artifact:
+        lines += [f"  {name:<24} {does}" for name, does in _USAGE.items()]
+    lines += [f"  {f'{name} {takes}':<24} {does}" for name, (takes, does) in _OPTIONS.items()
+              if not (artifact and name == "--trust")]
+    return "\n".join(lines)
+
+
+# --- the commands ------------------------------------------------------------------------------
+def _run(path: str, options: dict[str, list[str]]) -> int:
+    return _call(Runner(path, trust="--trust" in options), options)
+
+
+def _call(runner: Runner, options: dict[str, list[str]]) -> int:
+    if "--verify" in options:
+        print(f"the example is reproduced within {runner.verify():.3g}")
+        if "--input" not in options and runner.inputs:
+            return 0
+    positional, named = _inputs(runner, options.get("--input", []))
+    outputs = options.get("--output", [])
+    if len(outputs) > len(runner.outputs):
+        raise ArtifactError(f"{len(outputs)} output files for {len(runner.outputs)} outputs")
+    results = _timed(runner, positional, named, options.get("--repeat", ["1"])[-1])
     for k, array in enumerate(results):
-        if k < len(options.output):
-            write_npy(options.output[k], array)
+        if k < len(outputs):
+            write_npy(outputs[k], array)
         else:
             print(f"{runner.outputs[k]['name']}: {PUBLIC[array.dtype]} {list(array.shape)}")
             print(array.tolist())
     return 0
 
 
-def _info(path: str) -> int:
-    """What an artifact is, without running or trusting anything in it."""
-    import json
+def _inputs(runner: Runner, texts: list[str]) -> tuple[list[Array], dict[str, Array]]:
+    names = {p["name"] for p in runner.inputs}
+    positional: list[Array] = []
+    named: dict[str, Array] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if equals and name in names:
+            named[name] = read_npy(file)
+        else:
+            positional.append(read_npy(text))
+    return positional, named
 
-    from .format import MANIFEST, check_manifest
+
+def _timed(runner: Runner, positional: list[Array], named: dict[str, Array],
+           times: str) -> tuple[Array, ...]:
+    """The results of the last of some calls; the median time is printed."""
+    if not (times.isascii() and times.isdigit()) or int(times) < 1:
+        raise UsageError(f"--repeat takes a number from 1, got {times!r}")
+    took: list[float] = []
+    for _ in range(int(times)):
+        start = time.perf_counter()
+        found = runner(*positional, **named)
+        took.append(time.perf_counter() - start)
+    if len(took) > 1:
+        print(f"median of {len(took)} calls: {sorted(took)[len(took) // 2] * 1e6:.1f} us")
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _verify(path: str, options: dict[str, list[str]]) -> int:
+    runner = Runner(path, trust="--trust" in options)
+    print(f"the example is reproduced within {runner.verify():.3g}")
+    return 0
+
+
+def _info(path: str, options: dict[str, list[str]]) -> int:
+    """What an artifact is, without running or trusting anything in it."""
+    from .archive import Archive
 
     archive = Archive(path)
     try:
-        manifest = check_manifest(json.loads(bytes(archive.view(MANIFEST))))
-    except ValueError:
-        raise archive.error("the manifest is no JSON") from None
-    print(f"{path}: {len(archive.map)} bytes, format {manifest['format']}")
-    for name, version in manifest.get("producer", {}).items():
-        print(f"  made by {name} {version}")
-    entry = manifest["entries"]["main"]
-    for kind in ("inputs", "outputs", "state"):
-        for p in entry[kind]:
-            print(f"  {kind.rstrip('s')} {p['name']}: {PUBLIC[p['dtype']]} "
-                  f"{shape_words(p['shape'])}")
-    for d in entry["dims"]:
-        print(f"  dim {d['name']} in [{d['min']}, {d['max']}]")
-    for name, target in manifest["targets"].items():
-        print(f"  native code for {name}: {', '.join(target['levels'])}")
-    for name in archive.members:
-        start, size = archive.members[name]
-        print(f"  {size:>10} bytes at {start:>8}  {name}")
+        manifest = read_manifest(archive.summed(MANIFEST))
+    except ArtifactError as error:
+        raise archive.error(str(error)) from None
+    lines = [f"{path}: {len(archive.map)} bytes, format {manifest['format']}"]
+    lines += [f"  made by {name} {version}" for name, version in manifest["producer"].items()]
+    for name, entry in manifest["entries"].items():
+        lines += [f"  entry {name}", *_described(entry)]
+    lines += [f"  native code for {name}: {', '.join(target['levels'])}"
+              for name, target in manifest["targets"].items()]
+    lines += [f"  {size:>10} bytes at {start:>8}  {name}"
+              for name, (start, size) in archive.members.items()]
+    for line in lines:  # strings of the file: nothing that a terminal would obey
+        print(line if line.isprintable() and line.isascii() else ascii(line))
     return 0
+
+
+def _described(entry: dict[str, Any]) -> list[str]:
+    lines = [f"    {kind.rstrip('s')} {p['name']}: {PUBLIC[p['dtype']]} {shape_words(p['shape'])}"
+             for kind in ("inputs", "outputs", "state") for p in entry[kind]]
+    lines += [f"    dim {d['name']} in [{d['min']}, {d['max']}]" for d in entry["dims"]]
+    lines.append(f"    {entry['weights_size']} bytes of weights, arena of "
+                 f"{shape_words([entry['arena']])[1:-1]} bytes a call")
+    return lines
+
+
+_COMMANDS = {"run": _run, "info": _info, "verify": _verify}

@@ -104,7 +104,9 @@ def parse_json(text: bytes, what: str) -> dict[str, Any]:
         found = json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{what} is no JSON: {error}") from None
-    return _need(found, dict, what)  # type: ignore[no-any-return]
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{what} is no JSON object")
+    return found
 
 
 def read_manifest(text: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import ctypes
 import os
 
 from .errors import ArtifactError
+from .format import LINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def load(image: bytes, digest: str, where: str) -> ctypes.CDLL:
 
 
 def _load_from_memory(image: bytes) -> ctypes.CDLL | None:
-    """Through a file that only this process sees; None where there are none (no memfd, no /proc)."""
+    """Through a file that only this process sees; None without memfd or /proc."""
     try:
         descriptor = os.memfd_create("artifact", os.MFD_CLOEXEC)
     except (AttributeError, OSError):
@@ -148,20 +149,22 @@ def addresses(values: list[int]) -> Any:
 def aligned(size: int) -> tuple[Any, int]:
     """Zeroed memory of a size at a multiple of 64: (what keeps it, address)."""
     try:
-        room = ctypes.create_string_buffer(size + 64)
+        room = ctypes.create_string_buffer(size + LINE)
     except (MemoryError, OverflowError):
-        raise ArtifactError(f"out of memory: a call needs {size} bytes for temporaries") from None
+        raise ArtifactError(f"out of memory: a call needs {size} bytes of temporaries") from None
     start = ctypes.addressof(room)
-    return room, start + -start % 64
+    return room, start + -start % LINE
 
 
-def address(memory: memoryview, itemsize: int) -> tuple[int, Any]:
+def address(memory: memoryview, alignment: int) -> tuple[int, Any]:
     """Where memory lies, and what keeps it there; read-only or crooked memory is copied."""
-    if not memory.nbytes:
+    size = memory.nbytes
+    if not size:
         return 0, None
-    if memory.readonly:
-        memory = memoryview(bytearray(memory))
-    held = (ctypes.c_char * memory.nbytes).from_buffer(memory)
-    if ctypes.addressof(held) % itemsize:
-        held = (ctypes.c_char * memory.nbytes).from_buffer(bytearray(memory))
-    return ctypes.addressof(held), held
+    if not memory.readonly:
+        held = (ctypes.c_char * size).from_buffer(memory)
+        if ctypes.addressof(held) % alignment == 0:
+            return ctypes.addressof(held), held
+    room, start = aligned(size)
+    ctypes.memmove(start, bytes(memory), size)
+    return start, room

@@ -147,7 +147,7 @@ def read_npy(path: str) -> Array:
         raise ArtifactError(f"{path}: is no .npy file")
     wide = data[6] >= 2
     (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
-    start = (12 if wide else 10)
+    start = 12 if wide else 10
     kind, fortran, shape = _npy_header(data[start:start + length].decode("latin-1"), path)
     if kind not in _BY_NPY:
         raise ArtifactError(f"{path}: dtype {kind!r} is not supported; there are "
@@ -162,6 +162,8 @@ def read_npy(path: str) -> Array:
 
 def _npy_header(text: str, path: str) -> tuple[str, bool, tuple[int, ...]]:
     """The three fields of a header, which is a Python dict of a fixed form."""
+    wrong = ArtifactError(f"{path}: the .npy header is damaged, or of a structured dtype")
+
     def field(name: str) -> str:
         return text.partition(f"'{name}':")[2].lstrip()
 
@@ -171,9 +173,9 @@ def _npy_header(text: str, path: str) -> tuple[str, bool, tuple[int, ...]]:
         opening, sizes = field("shape")[0], field("shape")[1:].split(")")[0]
         shape = tuple(int(d) for d in sizes.split(",") if d.strip())
     except (IndexError, ValueError):
-        raise ArtifactError(f"{path}: the .npy header is damaged, or of a structured dtype") from None
+        raise wrong from None
     if quote != "'" or opening != "(" or order not in ("True", "False"):
-        raise ArtifactError(f"{path}: the .npy header is damaged, or of a structured dtype")
+        raise wrong
     return kind, order == "True", shape
 
 

@@ -34,7 +34,7 @@ def _unique_path(descriptor: int) -> str:
     """A path of an open file that was never loaded: glibc takes a known path for a known object,
     and descriptors are used again.  Every ``./`` makes another path of the same file."""
     more, few = divmod(len(_loaded), 1000)
-    return f"/proc/self/{'./' * more}fd/{'./' * few}{descriptor}"
+    return f"/proc/self/{'./' * more}fd/{'./' * (few + 1)}{descriptor}"
 
 
 def _load_from_disk(image: bytes) -> ctypes.CDLL:
