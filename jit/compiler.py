@@ -44,7 +44,7 @@ def kernel_piece(kernel: Kernel) -> Piece:
 def routine_piece(routine: Routine) -> Piece:
     """A routine of the portable library as a unit of compilation."""
     return Piece(routine.name, routine.source, routine.signature,
-                 RESULTS.get(routine.name, "void"), aliases=True, split=routine.split,
+                 RESULTS.get(routine.name, "void"), aliases=not routine.apart, split=routine.split,
                  calls=routine.calls)
 
 

@@ -286,13 +286,12 @@ def _pool(call: Call, ctx: Context) -> tuple[Action, ...]:
     assert isinstance(node.op.kernel, fam.Pool)
     h, w = map(to_index, x.type.shape[-2:])
     oh, ow = map(to_index, node.type.shape[-2:])
-    numbers = [to_index(v) for name in ("kernel", "stride", "padding", "dilation")
-               for v in node.attrs[name]]
+    window = {n: node.attrs[n] for n in ("kernel", "stride", "padding", "dilation")}
     planes = product(map(to_index, x.type.shape[:-2]))
-    kernel = templates.pool(x.type.dtype, node.op.kernel.indices)
+    kernel = templates.pool(x.type.dtype, node.op.kernel.indices, window)
     pointers = (ctx.pointer(x), ctx.pointer(call.result))
-    area = numbers[0] * numbers[1]
-    return (_kernel_step(call, ctx, kernel, pointers, (h, w, oh, ow, *numbers), planes,
+    area = window["kernel"][0] * window["kernel"][1]
+    return (_kernel_step(call, ctx, kernel, pointers, (h, w, oh, ow), planes,
                          planes * oh * ow * area),)
 
 

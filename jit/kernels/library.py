@@ -20,6 +20,7 @@ class Routine:
     source: str
     calls: tuple[str, ...] = ()  #: other routines
     split: bool = False
+    apart: bool = False  #: no memory is reached through two of its pointers
 
     @property
     def signature(self) -> tuple[str, ...]:
@@ -113,10 +114,21 @@ def gemm_tasks(M, N, K):
     return imin(8, imax(parts, 1))
 '''
 
+# Whole panels copy lines where the columns follow one another, or columns where the rows do.
 _PACK_PANELS = '''\
 def pack_panels(B, sk, sn, K, N, packed):
-    for p in range((N + 15) // 16):
-        columns = imin(16, N - p * 16)
+    for p in range(N // 16):
+        if sn == 1:
+            for k in range(K):
+                for j in range(16):
+                    packed[(p * K + k) * 16 + j] = B[k * sk + p * 16 + j]
+        else:
+            for j in range(16):
+                for k in range(K):
+                    packed[(p * K + k) * 16 + j] = B[k * sk + (p * 16 + j) * sn]
+    p = N // 16
+    columns = N - p * 16
+    if columns > 0:
         for k in range(K):
             row = (p * K + k) * 16
             for j in range(columns):
@@ -187,6 +199,7 @@ def conv_border(x, C, H, W, ph, pw, image):
                 image[row + pw + j] = x[(c * H + i) * W + j]
 '''
 
+# Pixels of a panel that lie side by side in the image are copied as runs of 16, 8 or 4.
 _CONV_PATCHES = '''\
 def conv_patches(image, C, HP, WP, KH, KW, OW, sh, sw, dh, dw, p0, columns, K, patches):
     start = stack_i64_64()
@@ -196,15 +209,37 @@ def conv_patches(image, C, HP, WP, KH, KW, OW, sh, sw, dh, dw, p0, columns, K, p
     for j in range(columns, 64):
         start[j] = 0
     for p in range((columns + 15) // 16):
-        k = 0
-        for c in range(C):
-            for i in range(KH):
-                for j in range(KW):
-                    source = (c * HP + i * dh) * WP + j * dw
-                    target = (p * K + k) * 16
+        conv_panel(image, at_i64(start, p * 16), C, HP, WP, KH, KW, dh, dw,
+                   at_f32(patches, p * K * 16))
+'''
+
+_CONV_PANEL = '''\
+def conv_panel(image, start, C, HP, WP, KH, KW, dh, dw, panel):
+    run = 16
+    for q in range(1, 16):
+        if start[q] != start[q - 1] + 1:
+            run = imin(run, q & -q)
+    k = 0
+    for c in range(C):
+        for i in range(KH):
+            for j in range(KW):
+                source = (c * HP + i * dh) * WP + j * dw
+                if run == 16:
                     for q in range(16):
-                        patches[target + q] = image[source + start[p * 16 + q]]
-                    k += 1
+                        panel[k + q] = image[source + start[0] + q]
+                elif run == 8:
+                    for q in range(8):
+                        panel[k + q] = image[source + start[0] + q]
+                    for q in range(8):
+                        panel[k + 8 + q] = image[source + start[8] + q]
+                elif run == 4:
+                    for r in range(4):
+                        for q in range(4):
+                            panel[k + 4 * r + q] = image[source + start[4 * r] + q]
+                else:
+                    for q in range(16):
+                        panel[k + q] = image[source + start[q]]
+                k += 16
 '''
 
 _CONV_TASKS = '''\
@@ -233,16 +268,17 @@ ROUTINES = {r.name: r for r in (
             _GEMM_CORE, ("gemm_ragged",)),
     Routine("gemm", (_P, _I, _P, _I, _P, _P, _I, _I, _I, _I, "f32"), _GEMM, ("gemm_core",), True),
     Routine("gemm_tasks", (_I, _I, _I), _GEMM_TASKS),
-    Routine("pack_panels", (_P, _I, _I, _I, _I, _P), _PACK_PANELS),
-    Routine("pack_rows", (_P, _I, _I, _I, _I, _P), _PACK_ROWS),
-    Routine("pad_row", (_P, _I, _I, _P), _PAD_ROW),
-    Routine("conv_border", (_P, _I, _I, _I, _I, _I, _P), _CONV_BORDER),
-    Routine("conv_patches", (_P, *(_I,) * 13, _P), _CONV_PATCHES),
+    Routine("pack_panels", (_P, _I, _I, _I, _I, _P), _PACK_PANELS, apart=True),
+    Routine("pack_rows", (_P, _I, _I, _I, _I, _P), _PACK_ROWS, apart=True),
+    Routine("pad_row", (_P, _I, _I, _P), _PAD_ROW, apart=True),
+    Routine("conv_border", (_P, _I, _I, _I, _I, _I, _P), _CONV_BORDER, apart=True),
+    Routine("conv_patches", (_P, *(_I,) * 13, _P), _CONV_PATCHES, ("conv_panel",)),
+    Routine("conv_panel", (_P, "i64*", *(_I,) * 7, _P), _CONV_PANEL, apart=True),
     Routine("conv", (_P, _P, _P, _P, *(_I,) * 15, "f32", _P, _I), _CONV,
             ("gemm_core", "conv_border", "conv_patches"), True),
     Routine("conv_tasks", (_I, _I, _I, _I), _CONV_TASKS),
     Routine("pieces", (_I, _I), _PIECES),
-    Routine("copy_bytes", ("u8*", "u8*", _I), _COPY_BYTES),
+    Routine("copy_bytes", ("u8*", "u8*", _I), _COPY_BYTES, apart=True),
 )}
 
 #: Routines that give a number.

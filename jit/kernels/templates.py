@@ -228,32 +228,59 @@ def kernel(x, out, n, after, lo, hi):
 ''', (dtype, I64), ("n", "after"))
 
 
-def pool(dtype: DType, indices: bool) -> Kernel:
-    """The largest element of each window, or its position in the plane; a row is a plane."""
+def pool(dtype: DType, indices: bool, window: dict[str, tuple[int, int]]) -> Kernel:
+    """The largest element of each window, or its position in the plane; a row is a plane.
+
+    Windows that never leave the plane are written out without branches.
+    """
+    if not indices and window["padding"] == (0, 0) and window["kernel"][0] * window["kernel"][1] <= 16:
+        return _inner_pool(dtype, window)
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (
+        window[n] for n in ("kernel", "stride", "padding", "dilation"))
     t = dtype.name
     lowest = literal(float("-inf") if dtype.kind == "f" else 0, dtype)
     nan = f" or ne_{t}(v, v)" if dtype.kind == "f" else ""
     result = "position" if indices else "best"
-    sizes = ("H", "W", "OH", "OW", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw")
     return _kernel(f'''\
-{_head("x, out", sizes)}
+{_head("x, out", _PLANES)}
     for plane in range(lo, hi):
         for y in range(OH):
             for z in range(OW):
                 best = {lowest}
                 position = -1
-                for i in range(kh):
-                    r = y * sh - ph + i * dh
+                for i in range({kh}):
+                    r = y * {sh} - {ph} + i * {dh}
                     if r >= 0 and r < H:
-                        for j in range(kw):
-                            q = z * sw - pw + j * dw
+                        for j in range({kw}):
+                            q = z * {sw} - {pw} + j * {dw}
                             if q >= 0 and q < W:
                                 v = x[(plane * H + r) * W + q]
                                 if position < 0 or gt_{t}(v, best){nan}:
                                     best = v
                                     position = r * W + q
                 out[(plane * OH + y) * OW + z] = {result}
-''', (dtype, I64 if indices else dtype), sizes)
+''', (dtype, I64 if indices else dtype), _PLANES)
+
+
+_PLANES = ("H", "W", "OH", "OW")
+
+
+def _inner_pool(dtype: DType, window: dict[str, tuple[int, int]]) -> Kernel:
+    (kh, kw), (sh, sw), _, (dh, dw) = (
+        window[n] for n in ("kernel", "stride", "padding", "dilation"))
+    taps = [f"x[first + {i * dh} * W + {j * dw}]" for i in range(kh) for j in range(kw)]
+    lines = [f"best = {taps[0]}"] + [f"best = maximum_{dtype.name}(best, {tap})"
+                                     for tap in taps[1:]]
+    body = "\n".join("                " + line for line in lines)
+    return _kernel(f'''\
+{_head("x, out", _PLANES)}
+    for plane in range(lo, hi):
+        for y in range(OH):
+            for z in range(OW):
+                first = (plane * H + y * {sh}) * W + z * {sw}
+{body}
+                out[(plane * OH + y) * OW + z] = best
+''', (dtype, dtype), _PLANES)
 
 
 # --- random numbers ----------------------------------------------------------------------------
