@@ -179,7 +179,6 @@ _PYTHON = ("PyObject_Vectorcall", "Py_IncRef", "Py_DecRef", "PyEval_SaveThread",
 
 def runtime_object() -> bytes:
     """The ``.so`` with the pool and, on x86-64, the native entry of this process."""
-    from jit.native import elf
     from jit.targets.isa import host_level
 
     level = "aarch64" if host_level() == "aarch64" else "v2"
@@ -189,6 +188,8 @@ def runtime_object() -> bytes:
     key = cache.digest("runtime", fingerprint(), level)
     held = cache.get(key)
     if held is None:
+        from jit.native import elf
+
         held = elf.link([_native(n, level) for n in names], exports, "eager-jit-runtime.so",
                         allowed=(*elf.ALLOWED_UNDEFINED, *_PYTHON))
         cache.put(key, held)

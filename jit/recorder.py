@@ -97,13 +97,34 @@ class _Saved:
     node: Any
     needs: bool
     view: Any
+    seen: int  #: the write up to which the view had followed
     storage: Any
     version: int
 
+    @classmethod
+    def of(cls, t: Tensor) -> _Saved:
+        return cls(t, t.grad, t._node, t._needs, t._view,
+                   0 if t._view is None else t._view.version, t._storage, t._version)
 
-def _save(t: Tensor) -> _Saved:
-    version = 0 if t._storage is None else t._storage.version
-    return _Saved(t, t.grad, t._node, t._needs, t._view, t._storage, version)
+    def restore(self) -> None:
+        t = self.tensor
+        t.grad, t._node, t._needs, t._view = self.grad, self.node, self.needs, self.view
+        t._storage = self.storage
+        if self.view is not None:
+            self.view.version = self.seen
+        if self.storage is not None:
+            self.storage.version = self.version
+
+
+@dataclass(frozen=True)
+class _Outer:
+    """A handle from outside, as a region found it."""
+
+    handle: Tensor
+    inner: Value  #: in the region
+    value: Value  #: outside
+    node: Any
+    needs: bool
 
 
 @dataclass(eq=False)
@@ -116,8 +137,9 @@ class Recorder:
     values: dict[int, Value] = field(default_factory=dict)  #: id of a handle -> its value
     handles: dict[int, Tensor] = field(default_factory=dict)  #: keeps ids alive
     state: dict[int, tuple[Input, Tensor]] = field(default_factory=dict)
-    captured: dict[int, Value] = field(default_factory=dict)  #: of a region: what came in
-    inputs: list[Input] = field(default_factory=list)
+    outer: dict[int, _Outer] = field(default_factory=dict)  #: of a region: what came in
+    inputs: dict[Value, Input] = field(default_factory=dict)  #: by the value outside
+    fresh: dict[int, Tensor] = field(default_factory=dict)  #: made of arrays inside the trace
     findings: list[Finding] = field(default_factory=list)
     saved: dict[int, _Saved] = field(default_factory=dict)
     closed: bool = False
@@ -154,6 +176,10 @@ class Recorder:
                      f"program holds its present value"))
         return tensor._array
 
+    def made(self, tensor: Tensor) -> None:
+        """A tensor that Python makes of an array inside the trace is a constant."""
+        self.root.fresh[id(tensor)] = tensor
+
     # --- handles -------------------------------------------------------------------------------
     @property
     def root(self) -> Recorder:
@@ -189,8 +215,8 @@ class Recorder:
         if self.parent is not None:
             return self._capture(a, self.parent.value_of(a))
         if isinstance(a, TracedTensor):
-            raise TraceError(f"{self.location()}: {a!r} was made by another trace and kept; a "
-                             f"traced tensor lives only while its function is traced")
+            raise TraceError(f"{self.location()}: {a!r} was made in another trace, or in a branch "
+                             f"of cond, and kept; return it from there")
         return self._adopt(a)
 
     def _capture(self, a: Tensor, outer: Value) -> Value:
@@ -222,7 +248,7 @@ class Recorder:
     def remember(self, t: Tensor) -> None:
         """Keep how a real tensor was found."""
         if not isinstance(t, TracedTensor):
-            self.root.saved.setdefault(id(t), _save(t))
+            self.root.saved.setdefault(id(t), _Saved.of(t))
 
     def restore(self) -> None:
         """Leave every real tensor as it was found."""

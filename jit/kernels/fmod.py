@@ -1,4 +1,4 @@
-"""The exact remainder of floats as IR: a loop on integers, since no CPU level has an instruction."""
+"""The exact remainder of floats as IR: a loop on integers, as no CPU has it as an instruction."""
 
 from __future__ import annotations
 

@@ -74,9 +74,12 @@ class Word:
     def __lshift__(self, o: int) -> Word:
         return Word(self.builder, self.builder.shl(self.value, self.like(o).value))
 
-    def __rshift__(self, o: int) -> Word:
-        """Arithmetic."""
-        return Word(self.builder, self.builder.ashr(self.value, self.like(o).value))
+    def __neg__(self) -> Word:
+        return Word(self.builder, self.builder.neg(self.value))
+
+    def unsigned_shift(self, o: int) -> Word:
+        """Shift right, zeros in: AVX2 has no arithmetic shift of 64 bits."""
+        return Word(self.builder, self.builder.lshr(self.value, self.like(o).value))
 
     def __lt__(self, o: Word | int) -> Flag:
         return Flag(self.builder, self.builder.icmp_signed("<", self.value, self.like(o).value))

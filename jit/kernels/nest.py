@@ -36,6 +36,8 @@ class Name:
 
 @dataclass(frozen=True)
 class Literal:
+    """A constant."""
+
     value: Any
     dtype: DType
 
@@ -92,6 +94,8 @@ class Let:
 
 @dataclass(frozen=True)
 class Store:
+    """``buffer[index] = value``."""
+
     buffer: str
     index: Index
     value: Value
