@@ -5,6 +5,8 @@ its optimiser.  The text that comes out holds ``define hidden <ret> @name(args)`
 over an internal body, and calls of declared symbols.
 """
 
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 import functools
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
-from numba.core import codegen, compiler, cpu, errors, types
+from numba.core import codegen, compiler, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
@@ -61,7 +63,14 @@ def _abi(name: str) -> str:
 
 
 # --- lowering ----------------------------------------------------------------------------------
-class _Library(codegen.AOTCodeLibrary):  # type: ignore[misc]
+#: No wrappers, no runtime, no checks; division as IEEE has it; no fast-math, so NaN, infinities
+#: and signed zeros stay what they are.
+_FLAGS = {"no_compile": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "nrt": False,
+          "boundscheck": False, "enable_pyobject": False, "force_pyobject": False,
+          "release_gil": False, "error_model": "numpy", "fastmath": False}
+
+
+class _Library(codegen.AOTCodeLibrary):
     """Numba's library without its optimiser: LLVM optimises later, once a level."""
 
     def _optimize_functions(self, module: Any) -> None:
@@ -71,7 +80,7 @@ class _Library(codegen.AOTCodeLibrary):  # type: ignore[misc]
         pass
 
 
-class _Codegen(codegen.AOTCPUCodegen):  # type: ignore[misc]
+class _Codegen(codegen.AOTCPUCodegen):
     _library_class = _Library
 
 
@@ -89,7 +98,7 @@ def lower(source: str, name: str, signature: Sequence[str], *, returns: str = "v
     function = _executed(source, name, dict(externs or {}), dict(forks or {}))
     try:
         text, symbol = _compiled(function, name, signature, returns, noalias)
-    except errors.NumbaError as e:
+    except Exception as e:  # Numba raises its own errors and, inside lowering, any other
         raise _worded(e, source, name, signature) from None
     text = _tidy(text, symbol, name) + _entry(name, signature, returns)
     if "@ej_fmod(" in text:
@@ -103,12 +112,8 @@ def _compiled(function: Any, name: str, signature: Sequence[str], returns: str,
               noalias: bool) -> tuple[str, str]:
     """Numba's module as text, and the symbol of the function in it."""
     flags = compiler.Flags()
-    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    flags.nrt = flags.boundscheck = flags.enable_pyobject = flags.force_pyobject = False
-    flags.release_gil = False
-    flags.error_model = "numpy"
-    flags.noalias = noalias
-    flags.fastmath = cpu.FastMathOptions(False)
+    for option, value in {**_FLAGS, "noalias": noalias}.items():
+        setattr(flags, option, value)
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
     context = cpu_target.target_context.subtarget(_internal_codegen=_Codegen("m"), aot_mode=True)
@@ -120,9 +125,11 @@ def _compiled(function: Any, name: str, signature: Sequence[str], returns: str,
 
 
 def _worded(e: Exception, source: str, name: str, signature: Sequence[str]) -> CompileError:
+    """Numba's first sentence, and the source with the line that it means."""
+    places = re.findall(r'File "<kernel [^"]*", line (\d+)|at <kernel [^>]*> \((\d+)\)', str(e))
     line = getattr(getattr(e, "loc", None), "line", None)
-    found = re.findall(r'File "<kernel [^"]*", line (\d+)', str(e))
-    line = int(found[-1]) if found else line
+    if places:
+        line = int(places[-1][0] or places[-1][1])
     lines = source.splitlines()
     marked = "\n".join(("-> " if k == line else "   ") + text
                        for k, text in enumerate(lines, 1))
@@ -135,8 +142,10 @@ def _worded(e: Exception, source: str, name: str, signature: Sequence[str]) -> C
 def _tidy(text: str, symbol: str, name: str) -> str:
     """The function under its own name and nothing of Numba's beside it.
 
-    Mangled names count the functions of a process; no text of ours may depend on that.
+    Mangled names count the functions of a process; no text of ours may depend on that.  Numba
+    says that pointers are not captured, which the tables of tasks belie.
     """
+    text = text.replace(" captures(none)", "")
     text = re.sub(rf'@"?{re.escape(symbol)}"?(?=\()', f"@{name}.body", text)
     text = re.sub(rf"^define (?=.*@{re.escape(name)}\.body\()", "define internal ", text,
                   flags=re.M)

@@ -101,7 +101,8 @@ def _open(tree: Any) -> tuple[str, tuple[Any, ...], list[Any]]:
         return "dataclass", names, [getattr(tree, n) for n in names]
     raise TraceError(
         f"a {type(tree).__name__} cannot go into or out of a program: tensors, arrays, numbers, "
-        f"strings, None, and tuples, lists, dicts, named tuples and dataclasses of them can")
+        f"strings, None, and tuples, lists, dicts, named tuples and dataclasses of them can; the "
+        f"function uses modules and optimisers by itself (they may be named in state=)")
 
 
 def unflatten(spec: Spec, leaves: Iterator[Any]) -> Any:
@@ -117,6 +118,14 @@ def unflatten(spec: Spec, leaves: Iterator[Any]) -> Any:
         return values
     named = dict(zip(spec.keys, values, strict=True))
     return named if spec.kind == "dict" or spec.cls is None else spec.cls(**named)
+
+
+def statics(spec: Spec) -> Iterator[Any]:
+    """The values that are part of the structure."""
+    if spec.kind == "static":
+        yield spec.value
+    for child in spec.children:
+        yield from statics(child)
 
 
 def paths(spec: Spec, root: str) -> list[str]:

@@ -117,7 +117,7 @@ class _Saved:
 
 
 @dataclass(frozen=True)
-class _Outer:
+class Outer:
     """A handle from outside, as a region found it."""
 
     handle: Tensor
@@ -137,9 +137,10 @@ class Recorder:
     values: dict[int, Value] = field(default_factory=dict)  #: id of a handle -> its value
     handles: dict[int, Tensor] = field(default_factory=dict)  #: keeps ids alive
     state: dict[int, tuple[Input, Tensor]] = field(default_factory=dict)
-    outer: dict[int, _Outer] = field(default_factory=dict)  #: of a region: what came in
+    outer: dict[int, Outer] = field(default_factory=dict)  #: of a region: what came in
     inputs: dict[Value, Input] = field(default_factory=dict)  #: by the value outside
     fresh: dict[int, Tensor] = field(default_factory=dict)  #: made of arrays inside the trace
+    written: set[int] = field(default_factory=set)  #: ids of the handles written in place
     findings: list[Finding] = field(default_factory=list)
     saved: dict[int, _Saved] = field(default_factory=dict)
     closed: bool = False
@@ -163,6 +164,7 @@ class Recorder:
         """``target`` stands for another value from now on."""
         self.value_of(target)
         self.values[id(target)] = self.value_of(value)
+        self.root.written.add(id(target))
 
     def read(self, tensor: Tensor, how: str) -> Any:
         """Data asked for by Python: refused, but for constants that no trace knows."""
@@ -171,9 +173,9 @@ class Recorder:
             rewrite = _REWRITES.get(how, "keep it a tensor")
             raise TraceError(f"{self.location()}: {how}() of a traced tensor {kind} would bake "
                              f"one value into the program; {rewrite}")
-        self.root.findings.append(Finding(
-            "baked", f"{how}() of a tensor {tensor.type} from outside, at {self.location()}: the "
-                     f"program holds its present value"))
+        if id(tensor) not in self.root.fresh:
+            self.note("baked", f"{how}() of a tensor {tensor.type} from outside, at {self.location()}: the "
+                               f"program holds its present value")
         return tensor._array
 
     def made(self, tensor: Tensor) -> None:
@@ -199,8 +201,14 @@ class Recorder:
         self.values[id(t)] = value
         self.handles[id(t)] = t
 
+    def note(self, kind: str, text: str) -> None:
+        """Add to what the report says."""
+        self.root.findings.append(Finding(kind, text))
+
     def knows(self, t: Tensor) -> bool:
         """Whether a tensor belongs to the trace: a handle, state, or written in it."""
+        if id(t) in self.root.fresh:
+            return id(t) in self.root.written
         if isinstance(t, TracedTensor) or id(t) in self.names or id(t) in self.values:
             return True
         return self.parent is not None and self.parent.knows(t)
@@ -219,30 +227,46 @@ class Recorder:
                              f"of cond, and kept; return it from there")
         return self._adopt(a)
 
-    def _capture(self, a: Tensor, outer: Value) -> Value:
-        """A value of the graph outside becomes an input of the region."""
-        if isinstance(outer, Const) and outer.array.ndim == 0:
-            return outer
-        inner = next((i for i in self.inputs if self.captured[id(i)] is outer), None)
-        if inner is None:
-            inner = Input(f"operand{len(self.inputs)}", outer.type)
-            self.inputs.append(inner)
-            self.captured[id(inner)] = outer
+    def _capture(self, a: Tensor, value: Value) -> Value:
+        """A value of the graph outside becomes an input of the region; a number stays one."""
+        inner: Value = value
+        if not (isinstance(value, Const) and value.array.ndim == 0):
+            inner = self.inputs.setdefault(value, Input(f"operand{len(self.inputs)}", value.type))
+        self.outer[id(a)] = Outer(a, inner, value, a._node, a._needs)
         self.bind(a, inner)
         return inner
 
     def _adopt(self, t: Tensor) -> Value:
-        """A real tensor becomes an input: state by its name, any other as a captured tensor."""
+        """A real tensor becomes a constant (if it was made in the trace), a view of the tensor
+        that it looks into, or an input: state by its name, or a captured tensor.
+        """
         self.remember(t)
+        value = (self._constant(t) if id(t) in self.fresh else
+                 self._view(t) if t._view is not None else self._input(t))
+        self.bind(t, value)
+        return value
+
+    def _constant(self, t: Tensor) -> Const:
+        self.note("captured", f"a constant {t.type} made in the trace, first used at "
+                              f"{self.location()}")
+        return Const(np.array(t._array, order="C"))
+
+    def _view(self, t: Tensor) -> Node:
+        view = t._view
+        assert view is not None
+        node = Node(view.op, (self.value_of(view.parent),), dict(view.attrs), t.type,
+                    location=self.location())
+        self.nodes.append(node)
+        return node
+
+    def _input(self, t: Tensor) -> Input:
         role, name = self.names.get(id(t), ("", ""))
         if not role:
             role, name = "buffer", f"captured.{len(self.state)}"
-            self.findings.append(Finding(
-                "captured", f"{name}: a tensor {t.type} from outside the arguments, first used at "
-                            f"{self.location()}; the program reads the live tensor"))
+            self.note("captured", f"{name}: a tensor {t.type} from outside the arguments, first "
+                                  f"used at {self.location()}; the program reads the live tensor")
         made = Input(name, t.type, role)
         self.state[id(t)] = (made, t)
-        self.bind(t, made)
         return made
 
     def remember(self, t: Tensor) -> None:
@@ -250,19 +274,25 @@ class Recorder:
         if not isinstance(t, TracedTensor):
             self.root.saved.setdefault(id(t), _Saved.of(t))
 
+    def leave_grads(self) -> None:
+        """A gradient that was added to one found before is a write to that one; others are
+        Python's, and only noted.
+        """
+        for s in list(self.saved.values()):
+            now, name = s.tensor.grad, self.names.get(id(s.tensor), ("", "a tensor"))[1]
+            if now is s.grad:
+                continue
+            if now is not None and s.grad is not None and id(s.grad) in self.state:
+                self.write(s.grad, now)
+                self.note("guard", f"{name} had a .grad, which the program adds to")
+            else:
+                words = ("clears .grad of", "sets .grad of")[now is not None]
+                self.note("side effect", f"the function {words} {name}; the program does not")
+
     def restore(self) -> None:
         """Leave every real tensor as it was found."""
         for s in self.saved.values():
-            t = s.tensor
-            if t.grad is not s.grad and isinstance(t.grad, TracedTensor):
-                name = self.names.get(id(t), ("", "a tensor"))[1]
-                self.findings.append(Finding(
-                    "side effect", f".grad of {name} is set by the function; the program computes "
-                                   f"it but does not leave it on the tensor"))
-            t.grad, t._node, t._needs, t._view = s.grad, s.node, s.needs, s.view
-            t._storage = s.storage
-            if s.storage is not None:
-                s.storage.version = s.version
+            s.restore()
 
     # --- places --------------------------------------------------------------------------------
     def location(self) -> Location:

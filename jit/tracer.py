@@ -16,8 +16,8 @@ from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
 from eager.ops.types import Type
 from jit import pytree
-from jit.dims import Dim
-from jit.graph import Graph, Input, Value
+from jit.dims import Dim, SymInt
+from jit.graph import Const, Graph, Input, Value
 from jit.pytree import Spec
 from jit.recorder import Finding, Recorder, TracedTensor
 
@@ -55,7 +55,7 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
     sizes, dims = _dynamic(bound, names, leaves, dynamic_shapes)
     stateful = find_stateful(fn, state)
     restorers = [s.snapshot() for s in stateful]
-    recorder = Recorder(_state_names(stateful))
+    recorder = Recorder(_state_names(stateful, names))
     try:
         for s in stateful:
             for _, _, tensor in s.traced_state():
@@ -65,14 +65,13 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
         with mode_set(recorder=recorder):
             out = fn(*call[0], **call[1])
         values, out_spec = _results(recorder, out)
+        recorder.leave_grads()
         graph = _graph(recorder, inputs, handles, values, dims,
                        getattr(fn, "__name__", type(fn).__name__))
     finally:
         recorder.restore()
-        for undo in restorers:
-            undo()
-        recorder.closed = True
-    findings = (*_flags(stateful), *recorder.findings)
+        changed = [name for undo in restorers for name in undo()]
+    findings = (*_flags(stateful), *recorder.findings, *map(_changed, changed))
     used = {i for i in graph.inputs if i.role != "argument"}
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
     return Traced(graph, signature, in_spec, out_spec, held, findings,
@@ -207,10 +206,11 @@ def _by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, di
 
 
 # --- state and results -------------------------------------------------------------------------
-def _state_names(stateful: Sequence[Stateful]) -> dict[int, tuple[str, str]]:
-    """Role and unique name of every state tensor, by its id."""
+def _state_names(stateful: Sequence[Stateful], arguments: Sequence[str]
+                 ) -> dict[int, tuple[str, str]]:
+    """Role and unique name of every state tensor (and of its gradient), by its id."""
     found: dict[int, tuple[str, str]] = {id(default_generator.state): ("stream", "random stream")}
-    taken: set[str] = set()
+    taken = set(arguments)
     rows = [list(s.traced_state()) for s in stateful]
     # A module's names for its parameters come before an optimiser's numbers for them.
     rows.sort(key=lambda of_one: any(role == "optimizer" for role, _, _ in of_one))
@@ -222,6 +222,8 @@ def _state_names(stateful: Sequence[Stateful]) -> dict[int, tuple[str, str]]:
             unique, k = f"{name}#{k}", k + 1
         taken.add(unique)
         found[id(tensor)] = (role, unique)
+        if tensor.grad is not None:
+            found[id(tensor.grad)] = ("buffer", f"{unique}.grad")
     return found
 
 
@@ -231,9 +233,18 @@ def _flags(stateful: Sequence[Stateful]) -> list[Finding]:
             for s in stateful if hasattr(s, "training")]
 
 
+def _changed(name: str) -> Finding:
+    return Finding("side effect", f"the function changes {name}; the program does not")
+
+
 def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
     leaves, spec = pytree.flatten(out)
-    return [recorder.value_of(x if isinstance(x, Tensor) else Tensor(x)) for x in leaves], spec
+    for value in pytree.statics(spec):
+        if isinstance(value, SymInt):
+            raise TraceError(f"the function returns the dynamic size {value}, which no program "
+                             f"holds; return the tensor and look at its shape")
+    return [recorder.value_of(x) if isinstance(x, Tensor) else Const(np.array(x, order="C"))
+            for x in leaves], spec
 
 
 def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
@@ -246,8 +257,21 @@ def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
     for handle, made in zip(handles, inputs, strict=True):
         if recorder.values[id(handle)] is not made:  # an argument that was written in place
             updates.append((made, recorder.values[id(handle)]))
+    _refuse_shared(recorder)
     used = {a for n in recorder.nodes for a in n.args} | set(values) | {
         v for _, v in updates} | {i for i, _ in updates}
     state = [made for made, _ in recorder.state.values() if made in used]
     return Graph((*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates), dims,
                  name)
+
+
+def _refuse_shared(recorder: Recorder) -> None:
+    """State that is written may not share memory with other state: each would be kept apart."""
+    rows = list(recorder.state.items())
+    for key, (made, tensor) in rows:
+        if recorder.values[key] is made:
+            continue
+        for other_key, (other, beside) in rows:
+            if other_key != key and np.may_share_memory(tensor._array, beside._array):
+                raise TraceError(f"{made.name} is written in the function and shares memory with "
+                                 f"{other.name}; use one of the two, or a clone() of one")

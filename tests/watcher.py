@@ -33,6 +33,9 @@ class Watcher:
     def read(self, tensor: Tensor, how: str) -> Any:
         raise AssertionError(f"{how}() read the data of {tensor.type}")
 
+    def made(self, tensor: Tensor) -> None:
+        pass
+
 
 @contextmanager
 def watched() -> Iterator[Watcher]:

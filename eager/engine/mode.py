@@ -19,6 +19,7 @@ class Recorder(Protocol):
     `apply` performs an op and returns its result, `write` is told the whole new
     value of a tensor that is written in place, `read` answers (or refuses) a read
     of data by Python; ``how`` is the spelling, such as ``item`` or ``bool``.
+    `made` is told of a tensor that Python made of an array.
     """
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor: ...
@@ -26,6 +27,8 @@ class Recorder(Protocol):
     def write(self, target: Tensor, value: Tensor) -> None: ...
 
     def read(self, tensor: Tensor, how: str) -> Any: ...
+
+    def made(self, tensor: Tensor) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

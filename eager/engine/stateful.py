@@ -19,12 +19,13 @@ class Stateful(Protocol):
 
     `traced_state` gives ``(role, name, tensor)`` with the roles ``parameter``, ``buffer`` and
     ``optimizer``; it makes beforehand what the first use would make.  `snapshot` returns a
-    function that brings all Python attributes back; tensors keep their identity and their data.
+    function that brings all Python attributes back and names those that had changed; tensors
+    keep their identity and their data.
     """
 
     def traced_state(self) -> Iterator[tuple[str, str, Tensor]]: ...
 
-    def snapshot(self) -> Callable[[], None]: ...
+    def snapshot(self) -> Callable[[], list[str]]: ...
 
 
 # --- finding it --------------------------------------------------------------------------------
@@ -94,30 +95,59 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 # --- keeping it --------------------------------------------------------------------------------
-def keep_attributes(holder: dict[str, Any]) -> Callable[[], None]:
-    """A function that brings a ``__dict__`` back, and what lists, dicts and sets in it held."""
-    attributes = dict(holder)
-    contents = [keep_contents(v) for v in attributes.values()
-                if isinstance(v, (list, dict, set))]
+def keep_attributes(holder: dict[str, Any], owner: str = "") -> Callable[[], list[str]]:
+    """A function that brings a ``__dict__`` back, and what lists, dicts and sets in it held.
 
-    def restore() -> None:
+    It returns the names of the attributes that had changed, behind ``owner``.
+    """
+    attributes = dict(holder)
+    contents = {k: keep_contents(v) for k, v in attributes.items()
+                if isinstance(v, (list, dict, set))}
+
+    def restore() -> list[str]:
+        changed = {k for k in {**attributes, **holder}
+                   if not _same(holder.get(k, _ABSENT), attributes.get(k, _ABSENT))}
         holder.clear()
         holder.update(attributes)
-        for undo in contents:
-            undo()
+        changed |= {k for k, undo in contents.items() if undo()}
+        return [f"{owner}.{k}" if owner else k for k in attributes | dict.fromkeys(changed)
+                if k in changed]
 
     return restore
 
 
-def keep_contents(value: Any) -> Callable[[], None]:
-    """A function that brings the elements of a list, dict or set back, in the same object."""
+_ABSENT = object()
+
+
+def keep_contents(value: Any) -> Callable[[], bool]:
+    """A function that brings the elements of a list, dict or set back, in the same object.
+
+    It returns whether any had changed.
+    """
     kept = value.copy()
 
-    def restore() -> None:
+    def restore() -> bool:
+        changed = _differ(value, kept)
         value.clear()
         if isinstance(value, list):
             value.extend(kept)
         else:
             value.update(kept)
+        return changed
 
     return restore
+
+
+def _differ(now: Any, then: Any) -> bool:
+    if len(now) != len(then):
+        return True
+    if isinstance(now, set):
+        return bool(now != then)
+    if isinstance(now, dict):
+        return any(not _same(v, then.get(k, _ABSENT)) for k, v in now.items())
+    return not all(map(_same, now, then))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """The same object, or an equal plain value: tensors are never asked whether they are equal."""
+    return a is b or (type(a) is type(b) and isinstance(a, (bool, int, float, str)) and a == b)

@@ -45,6 +45,9 @@ class Tensor:
         self._needs = False
         if requires_grad:
             self.requires_grad_()
+        recorder = MODE.get().recorder
+        if recorder is not None:
+            recorder.made(self)
 
     # --- what it is ------------------------------------------------------------------------
     @property

@@ -276,13 +276,15 @@ class Module:
         for name, b in self.named_buffers():
             yield "buffer", name, b
 
-    def snapshot(self) -> Callable[[], None]:
-        """A function that brings back every attribute of every module inside."""
-        kept = [keep_attributes(m.__dict__) for m in self.modules()]
+    def snapshot(self) -> Callable[[], list[str]]:
+        """A function that brings back every attribute of every module inside, and names those
+        that had changed.
+        """
+        kept = [keep_attributes(m.__dict__, ".".join(filter(None, (type(self).__name__, name))))
+                for name, m in self.named_modules()]
 
-        def restore() -> None:
-            for undo in kept:
-                undo()
+        def restore() -> list[str]:
+            return [changed for undo in kept for changed in undo()]
 
         return restore
 

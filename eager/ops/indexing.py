@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -77,18 +78,29 @@ def _run_gather(x: Any, index: Any, *, dim: int) -> Any:
     return np.take_along_axis(x[region], index, dim)
 
 
-def _run_scatter(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+def _add_at(x: Any, index: Any, src: Any, dim: int) -> Any:
+    """A copy of ``x`` with ``src`` added where ``index`` (which broadcasts to it) replaces
+    coordinate ``dim``.  By flat positions, which ``np.add.at`` takes several times faster.
+    """
     out = x.copy()
-    grid = np.ogrid[tuple(slice(n) for n in index.shape)]
-    place = tuple(index if k == dim else g for k, g in enumerate(grid))
-    np.add.at(out, place, src[tuple(slice(n) for n in index.shape)])
+    strides = [math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
+    grid = np.ogrid[tuple(slice(n) for n in src.shape)]
+    flat = index * strides[dim]
+    for k, coordinate in enumerate(grid):
+        if k != dim:
+            flat = flat + coordinate * strides[k]
+    np.add.at(out.reshape(-1), np.broadcast_to(flat, src.shape).reshape(-1), src.reshape(-1))
     return out
+
+
+def _run_scatter(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    return _add_at(x, index, src[tuple(slice(n) for n in index.shape)], dim)
 
 
 def _run_index_add(x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    out = x.copy()
-    np.add.at(out, (slice(None),) * dim + (index,), src)
-    return out
+    line = [1] * x.ndim
+    line[dim] = -1
+    return _add_at(x, index.reshape(line), src, dim)
 
 
 def _zeros_like(F: Any, x: Any, g: Any) -> Any:

@@ -308,7 +308,8 @@ clone = Op("clone", "A copy of x.", lambda x, /: x, Pointwise(lambda x: x),
            forward=lambda x: x.copy(), grad=lambda F, g, out, x: (g,), spelling=None,
            onnx="Identity")
 detach = Op("detach", "x without its history.", lambda x, /: x, Pointwise(lambda x: x),
-            forward=lambda x: x, spelling=None, onnx="Identity")
+            forward=lambda x: x, spelling=None, onnx="Identity",
+            put=lambda F, base, value: value)
 
 OPS = (
     add, sub, mul, div, floor_divide, remainder, pow, maximum, minimum,

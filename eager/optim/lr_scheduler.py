@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eager.ops.errors import OpError
+from eager.engine.mode import MODE
+from eager.ops.errors import OpError, TraceError
 from eager.optim.optimizer import Optimizer
 
 
@@ -35,6 +36,10 @@ class LRScheduler:
         self._write()
 
     def _write(self) -> None:
+        if MODE.get().recorder is not None:
+            raise TraceError(f"{type(self).__name__} counts epochs in Python, which a trace would "
+                             f"bake; call its step() outside of the traced function: it writes "
+                             f"the learning rate where the program reads it")
         groups = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
         for k, (group, base) in enumerate(groups):
             group["lr"] = self.rate(self.last_epoch, base, k)

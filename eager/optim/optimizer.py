@@ -204,19 +204,22 @@ class Optimizer:
                 if isinstance(group.get(key), Tensor):
                     yield "optimizer", f"group.{k}.{key}", group[key]
 
-    def snapshot(self) -> Callable[[], None]:
-        """A function that brings groups, state and other attributes back; makes the state first."""
+    def snapshot(self) -> Callable[[], list[str]]:
+        """A function that brings groups, state and other attributes back, and names those that
+        had changed; makes the state first.
+        """
         self.init_state()
-        attributes = keep_attributes(self.__dict__)
+        attributes = keep_attributes(self.__dict__, type(self).__name__)
         inner = [keep_contents(s) for s in self.state.values()]
         groups = [(g, dict(g)) for g in self.param_groups]
 
-        def restore() -> None:
-            attributes()
+        def restore() -> list[str]:
+            changed = attributes()
             for undo in inner:
                 undo()
             for group, settings in groups:
                 group.restore(settings)
+            return changed
 
         return restore
 

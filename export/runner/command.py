@@ -6,7 +6,7 @@ import sys
 import time
 
 from .errors import ArtifactError
-from .format import MANIFEST, PUBLIC, read_manifest, shape_words
+from .format import PUBLIC, read_manifest, shape_words
 from .session import Runner
 from .tensors import Array, read_npy, write_npy
 
@@ -154,10 +154,7 @@ def _info(path: str, options: dict[str, list[str]]) -> int:
     from .archive import Archive
 
     archive = Archive(path)
-    try:
-        manifest = read_manifest(archive.summed(MANIFEST))
-    except ArtifactError as error:
-        raise archive.error(str(error)) from None
+    manifest = read_manifest(archive)
     lines = [f"{path}: {len(archive.map)} bytes, format {manifest['format']}"]
     lines += [f"  made by {name} {version}" for name, version in manifest["producer"].items()]
     for name, entry in manifest["entries"].items():

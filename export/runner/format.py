@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .archive import Archive
+
     Size = Any  #: int, name of a dim, or [op, left, right]
 
 FORMAT = 1
@@ -109,7 +111,16 @@ def parse_json(text: bytes, what: str) -> dict[str, Any]:
     return found
 
 
-def read_manifest(text: bytes) -> dict[str, Any]:
+def read_manifest(archive: Archive) -> dict[str, Any]:
+    """The manifest of an archive, checked."""
+    text = archive.summed(MANIFEST)
+    try:
+        return check_manifest(text)
+    except ArtifactError as error:
+        raise archive.error(str(error)) from None
+
+
+def check_manifest(text: bytes) -> dict[str, Any]:
     """The manifest, if every part has the form that the runner relies on."""
     if len(text) > _MOST_MANIFEST:
         raise ArtifactError(f"the manifest has {len(text)} bytes, more than {_MOST_MANIFEST}")

@@ -73,13 +73,14 @@ class Runner:
 
     # --- opening -------------------------------------------------------------------------------
     def _read_manifest(self) -> dict[str, Any]:
-        try:
-            manifest = read_manifest(self._archive.summed(MANIFEST))
-        except ArtifactError as error:
-            raise self._archive.error(str(error)) from None
+        manifest = read_manifest(self._archive)
         named, inside = set(manifest["members"]), set(self._archive.members) - {MANIFEST}
-        if named != inside:
-            raise self._archive.error(f"members and manifest differ: {min(named ^ inside)!r}")
+        if named - inside:
+            raise self._archive.error(f"has no member {min(named - inside)!r}, which the manifest "
+                                      f"names")
+        if inside - named:
+            raise self._archive.error(f"has a member {min(inside - named)!r}, which the manifest "
+                                      f"does not name")
         return manifest
 
     def _checked(self, name: str, data: bytes | memoryview) -> Any:

@@ -136,6 +136,9 @@ class Watching:
     def read(self, tensor: Tensor, how: str) -> Any:
         raise AssertionError(how)
 
+    def made(self, tensor: Tensor) -> None:
+        pass
+
 
 def test_a_recorder_sees_the_draw_and_the_advance() -> None:
     g, watching = Generator().manual_seed(2), Watching()

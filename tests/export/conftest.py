@@ -11,6 +11,7 @@ import eager
 import export
 import jit
 from eager import nn
+from tests.export import networks
 
 
 class Tally(nn.Module):
@@ -68,6 +69,13 @@ def pick_art(folder) -> str:
 def tally_art(folder) -> str:
     """State: f32 [3] -> f32 [3], f32 []; state total f32 [3]."""
     return _saved(folder, "tally.art", jit.trace(Tally(), (eager.ones(3),)), levels=("v2",))
+
+
+@pytest.fixture(scope="session", params=["perceptron", "convolutional"])
+def network(folder, request) -> networks.Network:
+    """A model with its formula, for what is true of every model."""
+    make = {"perceptron": networks.perceptron, "convolutional": networks.convolutional}
+    return make[request.param](folder)
 
 
 @pytest.fixture

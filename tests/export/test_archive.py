@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from export.artifact import stored_zip
 from export.runner import ArtifactError, load
 from export.runner.archive import Archive
 from tests.export.surgery import headers_of, members_of, rebuilt
@@ -26,7 +27,8 @@ def patched(data: bytes, at: int, form: str, *values: int) -> bytes:
 def both(data: bytes, name: str, offset: int, form: str, *values: int) -> bytes:
     """A field of the local and of the central header; offsets are the local one's."""
     local, central = headers_of(data, name)
-    return patched(patched(data, local + offset, form, *values), central + offset + 2, form, *values)
+    data = patched(data, local + offset, form, *values)
+    return patched(data, central + offset + 2, form, *values)
 
 
 def central(offset: int, form: str, *values: int):
@@ -108,12 +110,13 @@ FAULTS = {
     "a member in a member": (second_directory_entry_over_the_first, "members overlap"),
     "absolute": (renamed(b"/raph.txt"), "'/raph.txt' is not a plain relative path"),
     "dot dot": (renamed(b"a/../b.tx"), "'a/../b.tx' is not a plain relative path"),
-    "backslash": (renamed(b"a\\..\\b.t"), "is not a plain relative path"),
+    "backslash": (renamed(b"a\\..\\b.tx"), "is not a plain relative path"),
     "drive": (renamed(b"c:/ph.txt"), "is not a plain relative path"),
-    "a control character": (renamed(b"graph\n.tx"), "is not a plain relative path"),
+    "a control character": (renamed(b"graph\ntxt"), "is not a plain relative path"),
     "zero byte": (renamed(b"graph\0txt"), "is not a plain relative path"),
     "not ASCII": (renamed(b"graph\xfftxt"), "which is not ASCII"),
-    "an unknown member": (renamed(b"trash.txt"), "members and manifest differ: 'graph.txt'"),
+    "an unknown member": (lambda d: central(46, "<B", ord("G"))(local(30, "<B", ord("G"))(d)),
+                          "has no member 'graph.txt', which the manifest names"),
     "twice": (lambda d: d.replace(b"runner/golden.pyc", b"runner/format.pyc"),
               "'runner/format.pyc' is there twice"),
 }
@@ -150,6 +153,14 @@ def test_stored_by_others_and_with_a_duplicate(model_art, tmp_path):
         warnings.simplefilter("ignore")
         file.writestr(GRAPH, "other")
     with pytest.raises(ArtifactError, match=r"'graph.txt' is there twice"):
+        load(path, trust=True)
+
+
+def test_a_member_that_the_manifest_does_not_name(model_art, tmp_path):
+    held = {**members_of(model_art), "more.txt": b"more"}
+    path = tmp_path / "a.art"
+    path.write_bytes(b"".join(stored_zip(held)))
+    with pytest.raises(ArtifactError, match=r"'more.txt', which the manifest does not name"):
         load(path, trust=True)
 
 
@@ -193,9 +204,6 @@ def small(model_art, tmp_path_factory):
     members = members_of(model_art)
     del members["native/aarch64-linux/program.so"]
     path = tmp_path_factory.mktemp("small") / "small.art"
-
-    from export.artifact import stored_zip
-
     manifest = json.loads(members.pop("manifest.json"))
     del manifest["targets"]["aarch64-linux"]
     del manifest["members"]["native/aarch64-linux/program.so"]
@@ -249,7 +257,7 @@ def test_another_machine(model_art, tmp_path, monkeypatch):
     from export.runner import native
 
     monkeypatch.setattr(native, "target_here", lambda: "riscv64-linux")
-    with pytest.raises(ArtifactError, match=r"holds code for x86_64-linux, aarch64-linux, and this "
+    with pytest.raises(ArtifactError, match=r"holds code for aarch64-linux, x86_64-linux, and this "
                                             r"is riscv64-linux"):
         load(model_art, trust=True)
 

@@ -25,7 +25,8 @@ def f(*shape: int) -> np.ndarray[Any, Any]:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-WEIGHT, IMAGES, ROW = Tensor(f(5, 6)), Tensor(f(3, 4, 3, 3)), Tensor(f(6))
+WEIGHT, LOOKUP = Tensor(f(5, 6)), Tensor(f(7, 6))
+IMAGES, ROW = Tensor(f(3, 4, 3, 3)), Tensor(f(6))
 
 
 def put_zero(x: Tensor, index: Any) -> Tensor:
@@ -45,27 +46,32 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...], int]] = 
     "max_pool2d": (lambda x: F["max_pool2d"](x, 2), BATCH, 1),
     "avg_pool2d": (lambda x: F["avg_pool2d"](x, 2), BATCH, 1),
     "adaptive_avg_pool2d": (lambda x: F["adaptive_avg_pool2d"](x, 1), BATCH, 1),
-    "flatten": (lambda x: x.flatten(1), BATCH, 1), "joined": (lambda x: x.flatten(0, 1), SEQUENCE, 2),
+    "flatten": (lambda x: x.flatten(1), BATCH, 1),
+    "joined": (lambda x: x.flatten(0, 1), SEQUENCE, 2),
     "view": (lambda x: x.view(x.shape[0], -1), SEQUENCE, 1),
     "folded": (lambda x: x.view(-1, 6), SEQUENCE, 2),
-    "attention": (lambda x: F["scaled_dot_product_attention"](x, x, x, is_causal=True), SEQUENCE, 2),
+    "attention": (lambda x: F["scaled_dot_product_attention"](x, x, x, is_causal=True),
+                  SEQUENCE, 2),
     "softmax": (lambda x: E["softmax"](x, -1), PLANE, 2), "first": (lambda x: x[0], PLANE, 1),
     "last": (lambda x: x[:, -1], SEQUENCE, 2), "tail": (lambda x: x[:, 1:], PLANE, 2),
     "part": (lambda x: x[:, 1:3], PLANE, 1), "new dim": (lambda x: x[:, None], PLANE, 1),
     "picked": (lambda x: x[:, c.arange(2) - 1], PLANE, 1),
     "arange": (lambda x: c.arange(x.shape[1]) + x, PLANE, 2),
     "zeros": (lambda x: c.zeros(x.shape[0], 6) + x, PLANE, 1),
-    "cat": (lambda x: E["cat"]([x, x], 0), PLANE, 1), "stack": (lambda x: E["stack"]([x, x], 1), PLANE, 1),
+    "cat": (lambda x: E["cat"]([x, x], 0), PLANE, 1),
+    "stack": (lambda x: E["stack"]([x, x], 1), PLANE, 1),
     "split": (lambda x: x.split(2, 1)[0], PLANE, 1), "repeat": (lambda x: x.repeat(2, 1), PLANE, 1),
     "expand": (lambda x: c.ones(1, 6).expand(x.shape[0], -1) + x, PLANE, 1),
-    "transpose": (lambda x: x.transpose(0, 1), PLANE, 2), "tril": (lambda x: E["tril"](x), PLANE, 2),
+    "transpose": (lambda x: x.transpose(0, 1), PLANE, 2),
+    "tril": (lambda x: E["tril"](x), PLANE, 2),
     "max": (lambda x: x.max(1)[0], PLANE, 1), "argmax": (lambda x: x.argmax(1), PLANE, 1),
     "norm": (lambda x: x.norm(dim=1), PLANE, 1), "logsumexp": (lambda x: x.logsumexp(1), PLANE, 1),
     "cross_entropy": (lambda x: F["cross_entropy"](x, x.argmax(1), label_smoothing=0.1), PLANE, 1),
-    "embedding": (lambda x: F["embedding"](x.argmax(1), WEIGHT), PLANE, 1)
-    , "one_hot": (lambda x: F["one_hot"](x.argmax(1), 6), PLANE, 1),
+    "embedding": (lambda x: F["embedding"](x.argmax(1), LOOKUP), PLANE, 1),
+    "one_hot": (lambda x: F["one_hot"](x.argmax(1), 6), PLANE, 1),
     "vector": (lambda x: x @ ROW, PLANE, 1), "pad": (lambda x: F["pad"](x, (1, 2)), PLANE, 1),
-    "roll": (lambda x: E["roll"](x, 1, 1), PLANE, 1), "numel": (lambda x: x.sum() / x.numel(), PLANE, 1),
+    "roll": (lambda x: E["roll"](x, 1, 1), PLANE, 1),
+    "numel": (lambda x: x.sum() / x.numel(), PLANE, 1),
     "column": (lambda x: put_zero(x, (slice(None), 0)), PLANE, 1),
     "masked": (lambda x: put_zero(x, x > 0), PLANE, 1),
     "dropout": (lambda x: streams.dropout(x, 0.5), PLANE, 1),
