@@ -183,7 +183,11 @@ def _by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, di
     if dynamic_shapes is None:
         return {}
     if isinstance(dynamic_shapes, (tuple, list)):
-        dynamic_shapes = dict(zip(_positional_names(bound), dynamic_shapes, strict=False))
+        positional = _positional_names(bound)
+        if len(dynamic_shapes) > len(positional):
+            raise TraceError(f"dynamic_shapes has {len(dynamic_shapes)} entries for the arguments "
+                             f"{', '.join(positional) or '(none)'}")
+        dynamic_shapes = dict(zip(positional, dynamic_shapes, strict=False))
     found: dict[str, dict[Any, Any]] = {}
 
     def visit(path: str, node: Any) -> None:

@@ -82,6 +82,41 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
     return result
 
 
+def apply_pair(op: Op, x: Any, y: Any) -> Tensor:
+    """``apply(op, (x, y))`` of a pointwise op.
+
+    Two float32 tensors that are no views, which most operators meet, take the same steps without
+    loops: a third of the time of a small op.
+    """
+    mode = _mode()
+    try:
+        a, b = x._array, y._array
+        if (mode.recorder is not None or a.dtype is not _F32 or b.dtype is not _F32
+                or x._view is not None or y._view is not None or op.precheck is not None):
+            return apply(op, (x, y))
+    except AttributeError:
+        return apply(op, (x, y))
+    token = _quiet(SILENT)
+    try:
+        out = op.run(a, b)
+    except (TypeError, ValueError) as error:
+        raise explain(op, (x, y), _NO_ATTRS, error) from None
+    finally:
+        _loud(token)
+    if type(out) is not _ndarray:
+        out = np.asarray(out)
+    result = _new(_Tensor)
+    result._array = out
+    result._storage = result._view = result.grad = None
+    if (x._needs or y._needs) and mode.grad and op.grad is not None and out.dtype is _F32:
+        result._needs = True
+        result._node = record(op, (x, y), _NO_ATTRS, out)
+    else:
+        result._needs = False
+        result._node = None
+    return result
+
+
 def _met(op: Op, args: tuple[Any, ...], attrs: dict[str, Any]
          ) -> tuple[tuple[Any, ...], list[Any], bool]:
     """Operands of different dtypes, or numbers among them: the slower half of `apply`.
@@ -233,6 +268,7 @@ def _type(a: Any) -> Type:
 
 # --- late bindings: tensor.py imports this module ----------------------------------------------
 _BOOL = BOOL.numpy
+_F32 = F32.numpy
 I64_DIM = dtype_of(np.dtype(np.int64))
 _Tensor: Any = None
 _new: Any = object.__new__

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eager.engine.dispatch import apply
+from eager.engine.dispatch import apply, apply_pair
 from eager.engine.inplace import apply_inplace, write
 from eager.engine.mode import MODE
 from eager.ops.composite import Composite
@@ -107,7 +107,7 @@ def _operator(row: Op | Composite, name: str, call: Callable[..., Any]) -> Calla
     else:
         def operate(self: Any, other: Any) -> Any:
             try:
-                return apply(op, (self, other))
+                return apply_pair(op, self, other)
             except OpError:
                 if _operable(other):
                     raise

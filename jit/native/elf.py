@@ -145,7 +145,7 @@ class _Linker:
                         assert isinstance(key, str)
                         self.got.setdefault(key, len(self.got))
                         self.stubs.setdefault(key, len(self.stubs))
-                    left += rule.needs == POINTER
+                    left += rule.needs == POINTER and key not in self.absent
         return left + sum(key not in self.absent for key in self.got)
 
     # --- layout --------------------------------------------------------------------------------
@@ -222,6 +222,8 @@ class _Linker:
         rule, key = self.machine.rules[kind], self.key(k, number)
         place = section.address + offset
         address = self.address(key)
+        if rule.needs == POINTER and key in self.absent:
+            return []  # null, and the loader must not add where the image lies
         if rule.needs == POINTER:
             return [(place, self.machine.relative, address + addend) if address is not None else
                     (place, self._index(key) << 32 | self.machine.absolute, addend)]

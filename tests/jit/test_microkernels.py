@@ -161,9 +161,9 @@ def test_only_kept_functions_stay_visible():
 
 
 def test_levels_follow_the_flags_of_the_cpu():
-    v2 = set("cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3".split())
-    v3 = v2 | set("abm avx avx2 bmi1 bmi2 f16c fma movbe".split())
-    v4 = v3 | set("avx512f avx512bw avx512cd avx512dq avx512vl".split())
+    v2 = {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+    v3 = v2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+    v4 = v3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
     assert isas.levels_of(set()) == ()
     assert isas.levels_of(v2) == ("v2",)
     assert isas.levels_of(v3 - {"fma"}) == ("v2",)
