@@ -89,9 +89,11 @@ def apply_pair(op: Op, x: Any, y: Any) -> Tensor:
     loops: a third of the time of a small op.
     """
     mode = _mode()
+    if mode.recorder is not None:  # a traced tensor has no array to look at
+        return apply(op, (x, y))
     try:
         a, b = x._array, y._array
-        if (mode.recorder is not None or a.dtype is not _F32 or b.dtype is not _F32
+        if (a.dtype is not _F32 or b.dtype is not _F32
                 or x._view is not None or y._view is not None or op.precheck is not None):
             return apply(op, (x, y))
     except AttributeError:

@@ -20,13 +20,14 @@ def compare(name: str, found: Array, wanted: Array) -> float:
     if bytes(found.memory) == bytes(wanted.memory):
         return 0.0
     pairs = list(zip(found.flat.tolist(), wanted.flat.tolist(), strict=True))
-    scale = max((abs(float(w)) for _, w in pairs if _is_finite(w)), default=0.0)
+    tolerance = TOLERANCE.get(found.dtype)
+    scale = max((abs(w) for _, w in pairs if _is_finite(w)), default=0.0)
     worst = 0.0
     for k, (f, w) in enumerate(pairs):
         if f == w or (f != f and w != w):
             continue
-        gap = abs(float(f) - float(w)) if _is_finite(f) and _is_finite(w) else float("inf")
-        if gap > TOLERANCE.get(found.dtype, 0.0) * scale:
+        gap = abs(f - w) if _is_finite(f) and _is_finite(w) else float("inf")
+        if tolerance is None or gap > tolerance * scale:
             raise ArtifactError(f"output {name!r} of the example: element {k} is {f}, and was {w} "
                                 f"when it was exported (the largest magnitude is {scale:.3g})")
         worst = max(worst, gap)

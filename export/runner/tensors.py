@@ -183,9 +183,8 @@ def write_npy(path: str, array: Array) -> None:
     """Write an array as NumPy does; the file appears whole or not at all."""
     import os
 
-    shape = "(" + "".join(f"{d}, " for d in array.shape).strip() + ")"
     header = (f"{{'descr': '{DTYPES[array.dtype][3]}', 'fortran_order': False, "
-              f"'shape': {shape}, }}")
+              f"'shape': {array.shape}, }}")
     header += " " * (-(len(header) + 11) % 64) + "\n"
     part = f"{path}.part{os.getpid()}"
     try:
