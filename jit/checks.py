@@ -92,5 +92,6 @@ def word_error(layout: Layout, code: int, node: int, value: int) -> OpError:
     words = _CODES.get(code, f"error {code}").format(value=value)
     if 0 <= node < len(layout.places):
         place = layout.places[node]
-        return OpError(f"{place.op}: {words}" + (f" (at {place.location})" if place.location else ""))
+        where = f" (at {place.location})" if place.location else ""
+        return OpError(f"{place.op}: {words}{where}")
     return OpError(words)

@@ -36,6 +36,7 @@ class Compiled:
     def __init__(self, fn: Callable[..., Any], dynamic_shapes: Any, state: tuple[Any, ...],
                  max_variants: int) -> None:
         functools.update_wrapper(self, fn, updated=())
+        self.name = getattr(fn, "__name__", type(fn).__name__)
         self.fn, self.dynamic_shapes, self.state = fn, dynamic_shapes, state
         self.max_variants = max_variants
         self.programs: dict[Any, Program] = {}
@@ -55,7 +56,7 @@ class Compiled:
     def _compiled(self, key: Any, args: Any, kwargs: Any) -> Program:
         if len(self.programs) >= self.max_variants:
             raise TraceError(
-                f"{self.__name__} was compiled for {len(self.programs)} different sets of "
+                f"{self.name} was compiled for {len(self.programs)} different sets of "
                 f"arguments (max_variants); the last was {key[1]}: declare the sizes that vary "
                 f"in dynamic_shapes={{name: {{axis: jit.Dim(...)}}}}, or pass values that vary "
                 f"as tensors")

@@ -71,7 +71,8 @@ def pieces(module: Module) -> tuple[Piece, ...]:
 
 def portable_ir(piece: Piece, known: dict[str, Piece]) -> str:
     """Scalar IR of one piece that serves every level, from the cache or from Numba."""
-    key = cache.digest("ir", fingerprint(), repr(_bare(piece)), [known[c].signature for c in piece.calls])
+    called = [known[c].signature for c in piece.calls]
+    key = cache.digest("ir", fingerprint(), repr(_bare(piece)), called)
     held = cache.get(key)
     if held is not None:
         return held.decode()
@@ -144,7 +145,6 @@ def shared_object(module: Module, levels: Sequence[str], *, runtime: bool = Fals
     if held is not None:
         return held
     from jit.native import elf
-    from jit.targets.isa import ISAS
 
     known = {p.name: p for p in parts}
     texts = [portable_ir(p, known) for p in parts]

@@ -116,7 +116,7 @@ class SymInt:
         return _below(other, self, 0)
 
     def __bool__(self) -> bool:
-        return not self == 0
+        return self != 0
 
     def _refuse(self, what: str) -> TraceError:
         return TraceError(

@@ -286,7 +286,7 @@ class Program:
             ctypes.addressof(self._pointers), self._arena.ctypes.data, self._arena.nbytes,
             ctypes.addressof(ins), ctypes.addressof(results), sizes.ctypes.data, None,
             loader.pool(), ctypes.addressof(error), 0)
-        call.keep = (ins, results)  # type: ignore[attr-defined]
+        call.keep = (ins, results)
         return call
 
     def _open(self, dims: Mapping[str, int], took: float) -> None:
@@ -296,7 +296,7 @@ class Program:
         d, work = self._entry.descriptor, 1
         d[entry.WEIGHTS], d[entry.STATE] = self._blob.ctypes.data, ctypes.addressof(self._pointers)
         d[entry.ARENA], d[entry.ARENA_BYTES] = self._arena.ctypes.data, self._arena.nbytes
-        for k, dim in enumerate(self.layout.dims):
+        for dim in self.layout.dims:
             work *= dims[dim.name]
             self._roomy[dim.name] = max(self._roomy.get(dim.name, -1), dims[dim.name])
         if evaluate_size(self.layout.arena, self._roomy) <= self._arena.nbytes:

@@ -143,7 +143,7 @@ class Recorder:
     written: set[int] = field(default_factory=set)  #: ids of the handles written in place
     findings: list[Finding] = field(default_factory=list)
     saved: dict[int, _Saved] = field(default_factory=dict)
-    closed: bool = False
+    refused: TraceError | None = None  #: a read that was refused, though the function went on
 
     # --- the protocol of the engine ------------------------------------------------------------
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -171,8 +171,10 @@ class Recorder:
         if self.knows(tensor):
             kind = tensor.type
             rewrite = _REWRITES.get(how, "keep it a tensor")
-            raise TraceError(f"{self.location()}: {how}() of a traced tensor {kind} would bake "
-                             f"one value into the program; {rewrite}")
+            self.root.refused = TraceError(
+                f"{self.location()}: {how}() of a traced tensor {kind} would bake one value into "
+                f"the program; {rewrite}")
+            raise self.root.refused
         if id(tensor) not in self.root.fresh:
             self.note("baked", f"{how}() of a tensor {tensor.type} from outside, at {self.location()}: the "
                                f"program holds its present value")
@@ -280,6 +282,9 @@ class Recorder:
         """
         for s in list(self.saved.values()):
             now, name = s.tensor.grad, self.names.get(id(s.tensor), ("", "a tensor"))[1]
+            if s.node is None and s.tensor._node is None and s.tensor._needs is not s.needs:
+                self.note("side effect", f"the function sets requires_grad of {name}; the program "
+                                         f"does not")
             if now is s.grad:
                 continue
             if now is not None and s.grad is not None and id(s.grad) in self.state:

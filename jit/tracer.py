@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from eager.engine.mode import MODE, mode_set
 from eager.engine.stateful import Stateful, find_stateful
 from eager.engine.streams import default_generator
 from eager.engine.tensor import Tensor
-from eager.ops.errors import TraceError
+from eager.ops.errors import OpError, TraceError
 from eager.ops.types import Type
 from jit import pytree
 from jit.dims import Dim, SymInt
@@ -46,7 +47,20 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
 
     ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}`` (nested as the argument is);
     ``state`` names modules and optimisers that ``fn`` uses but that cannot be found in it.
+    The function is run twice, so that a clock, or a value kept from call to call, is seen.
     """
+    made = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+    try:
+        again = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+    except (OpError, TraceError) as error:
+        raise TraceError(f"the function fails when it is traced a second time, so it keeps "
+                         f"something from call to call: {error}") from None
+    _refuse_unsteady(made, again)
+    return made
+
+
+def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None,
+                dynamic_shapes: Any, state: Sequence[Any]) -> Traced:
     if MODE.get().recorder is not None:
         raise TraceError("a trace is already going on in this context; call the function itself")
     signature = signature_of(fn)
@@ -64,6 +78,8 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
         call = pytree.unflatten(in_spec, iter(handles))
         with mode_set(recorder=recorder):
             out = fn(*call[0], **call[1])
+        if recorder.refused is not None:
+            raise recorder.refused
         values, out_spec = _results(recorder, out)
         recorder.leave_grads()
         graph = _graph(recorder, inputs, handles, values, dims,
@@ -279,3 +295,23 @@ def _refuse_shared(recorder: Recorder) -> None:
             if other_key != key and np.may_share_memory(tensor._array, beside._array):
                 raise TraceError(f"{made.name} is written in the function and shares memory with "
                                  f"{other.name}; use one of the two, or a clone() of one")
+
+
+def _refuse_unsteady(first: Traced, second: Traced) -> None:
+    """Two traces of one function are the same, or something in it is not in its arguments."""
+    why = ("a clock, a random number of Python's or NumPy's, or a value kept from the last call "
+           "would be baked into the program; pass it as an argument, keep it in a tensor that is "
+           "written in place, or use eager's random functions")
+    lines = [str(t.graph).splitlines() for t in (first, second)]
+    for a, b in zip_longest(*lines, fillvalue="(nothing)"):
+        if a != b:
+            raise TraceError(f"the function does not do the same twice: {a.strip()}, then "
+                             f"{b.strip()}: {why}")
+    arrays = [[c.array for c in t.graph.consts] for t in (first, second)]
+    for x, y in zip(*arrays, strict=True):
+        if x.tobytes() != y.tobytes():
+            raise TraceError(f"the function does not do the same twice, a constant "
+                             f"{Type.of(x)} has other values: {why}")
+    held = [[t for _, t in traced.state] for traced in (first, second)]
+    if not all(map(lambda a, b: a is b, *held)) or first.out_spec != second.out_spec:
+        raise TraceError(f"the function does not do the same twice: {why}")

@@ -140,7 +140,7 @@ def run(name: str, model: nn.Module, epochs: int, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--output", type=Path, help="where the artifacts go (default: a new folder)")
+    parser.add_argument("--output", type=Path, help="folder of the artifacts (default: a new one)")
     options = parser.parse_args()
     eager.manual_seed(0)
     folder = options.output or Path(tempfile.mkdtemp(prefix="digits-"))

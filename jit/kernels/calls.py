@@ -218,7 +218,6 @@ def _gather(call: Call, ctx: Context) -> tuple[Action, ...]:
         count = to_index(index.type.shape[0])
         return (_kernel_step(call, ctx, templates.select(*kinds), pointers, (n, count, after),
                              before * count, before * count * after),)
-    _, m, inside = _around(index.type.shape, node.attrs["dim"])
     kernel = templates.gather(*kinds, x.type.shape, index.type.shape, node.attrs["dim"])
     total = elements(index.type.shape)
     return (_kernel_step(call, ctx, kernel, pointers, _sizes(kernel), total, total),)

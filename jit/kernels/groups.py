@@ -31,7 +31,7 @@ from jit.kernels.nest import (
 )
 from jit.kernels.nest import Value as Expression
 from jit.kernels.printer import Signature, reports, source
-from jit.kernels.steps import Kernel, Pointer, Scratch, Step
+from jit.kernels.steps import Kernel, Memory, Pointer, Scratch, Step
 from jit.passes.fusion import Group, is_inline, loop_index, operand_index, renamed, row_index, size
 from jit.passes.fusion import through as view_index
 
@@ -288,7 +288,8 @@ def _scalar(node: Node, args: Sequence[Expression]) -> Expression:
         if not isinstance(e, scalar.Expr):
             return Literal(e, want)
         if e.is_arg:
-            return args[e.args[0]]
+            operand_value: Expression = args[e.args[0]]
+            return operand_value
         kids = e.args[1:] if e.instr == "select" else e.args
         known = [build(a, want) for a in kids if isinstance(a, scalar.Expr)]
         operand = known[0].dtype if known else want
@@ -324,7 +325,7 @@ def lower_group(group: Group, stored: set[Value], materialised: frozenset[Value]
         "kernel", source(signature, nest), tuple(d for _, d in buffers), sizes,
         signature.reports, aliases, 16 if not nest.inner or nest.columns else 1))
     pointers = tuple(Pointer(memory, dtype) for memory, (_, dtype) in lowering.buffers.items())
-    written = (*lowering.stored, *lowering.kept.values())
+    written: tuple[Memory, ...] = (*lowering.stored, *lowering.kept.values())
     return Step(kernel.name, (*pointers, *(Index.of(Var(s)) for s in sizes)), written, kernel,
                 f"pieces(({total}) * ({width}), {GRAIN})", total,
                 node=group.nodes[-1], reports=kernel.reports)

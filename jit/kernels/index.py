@@ -129,8 +129,11 @@ class Index:
         whole: list[tuple[Monomial, int]] = []
         rest: list[tuple[Monomial, int]] = []
         for m, c in self.terms:
-            q = _divide_term(m, c, by)
-            (whole if q is not None else rest).append(q if q is not None else (m, c))
+            divided = _divide_term(m, c, by)
+            if divided is None:
+                rest.append((m, c))
+            else:
+                whole.append(divided)
         q, r = Index.build(whole), Index.build(rest)
         if r.within(by):
             return q, r

@@ -221,4 +221,5 @@ def _merge(nest: Nest, side: str, k: int) -> Nest | None:
     joined = Var(fast.name, Index.of(slow.size) * fast.size)
     swap = {slow.name: Index(()), fast.name: Index.of(joined)}
     nest = map_indices(nest, lambda i: i.substitute(swap))
-    return replace(nest, **{side: (*loops[:k], joined, *loops[k + 2:])})
+    merged = (*loops[:k], joined, *loops[k + 2:])
+    return replace(nest, outer=merged) if side == "outer" else replace(nest, inner=merged)

@@ -91,7 +91,8 @@ def _call(v: Call) -> str:
     if v.instr == "neg" and v.operand in _CLOSED:
         return f"(-{args[0]})"
     if v.instr == "cast":
-        return args[0] if v.operand is v.dtype else f"cast_{v.operand.name}_{v.dtype.name}({args[0]})"
+        same = v.operand is v.dtype
+        return args[0] if same else f"cast_{v.operand.name}_{v.dtype.name}({args[0]})"
     return f"{v.instr}_{v.operand.name}({', '.join(args)})"
 
 

@@ -1,4 +1,4 @@
-"""What a program does, before it is printed: kernels, and the steps of the driver that call them."""
+"""What a program does, before it is printed: kernels, and the driver's steps that call them."""
 
 from __future__ import annotations
 
@@ -49,13 +49,16 @@ class Weights:
 Memory = Value | Scratch | Weights
 
 
+NO_OFFSET = Index(())
+
+
 @dataclass(frozen=True)
 class Pointer:
     """An address: an element of a memory; ``memory`` None is the null pointer."""
 
     memory: Memory | None
     dtype: DType
-    offset: Index = Index(())
+    offset: Index = NO_OFFSET
 
 
 Arg = Pointer | Index | str

@@ -233,7 +233,8 @@ def pool(dtype: DType, indices: bool, window: dict[str, tuple[int, int]]) -> Ker
 
     Windows that never leave the plane are written out without branches.
     """
-    if not indices and window["padding"] == (0, 0) and window["kernel"][0] * window["kernel"][1] <= 16:
+    area = window["kernel"][0] * window["kernel"][1]
+    if not indices and window["padding"] == (0, 0) and area <= 16:
         return _inner_pool(dtype, window)
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (
         window[n] for n in ("kernel", "stride", "padding", "dilation"))

@@ -6,6 +6,7 @@ when that does not match.  The folder belongs to the user alone.  `get` imports 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -83,10 +84,8 @@ def get(key: str) -> bytes | None:
         return None
     body = data[_DIGEST:]
     if len(data) < _DIGEST or hashlib.sha256(body).digest() != data[:_DIGEST]:
-        try:
+        with contextlib.suppress(OSError):
             path.replace(path.with_suffix(".damaged"))
-        except OSError:
-            pass
         return None
     return body
 

@@ -117,6 +117,4 @@ def _numpy_api(index: int) -> int:
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     table = ctypes.cast(get(_multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
-    value = table[index]
-    assert value is not None
-    return value
+    return int(table[index])

@@ -1,4 +1,4 @@
-"""Loading shared objects that were linked here, and the runtime that programs of a process share."""
+"""Loading shared objects that were linked here, and the runtime that a process shares."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def thread_count() -> int:
         if not wanted.isdigit() or int(wanted) < 1:
             raise CompileError(f"EAGER_JIT_THREADS is a number from 1, got {wanted!r}")
         return int(wanted)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
     return max(1, min(cores, _quota() or cores))
 
 

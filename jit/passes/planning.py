@@ -95,7 +95,7 @@ def _lifetimes(actions: Sequence[Action], keep: set[Memory]) -> dict[Memory, tup
                 for m in action.memories:
                     touch(m, clock, clock)
             case Loop():
-                inside = set()
+                inside: set[Memory] = set()
                 for a in action.body:
                     visit(a)
                 for step in _steps(action):

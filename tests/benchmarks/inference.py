@@ -15,6 +15,8 @@ os.environ.update(EAGER_JIT_THREADS="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREA
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +90,7 @@ def onnx_of(model: nn.Sequential, shape: list[object]) -> onnxruntime.InferenceS
 
 def mlp(*sizes: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -109,13 +111,12 @@ def compare(title: str, model: nn.Sequential, batches: tuple[int, ...], *image: 
     peer = onnx_of(model, ["n", *image])
     for n in batches:
         x = eager.randn(n, *image)
-        array = x.numpy()
+        fed = {"x": x.numpy()}
         with eager.no_grad():
             found = interleaved({
-                "compiled": lambda: program(x),
-                "onnxruntime": lambda: peer.run(None, {"x": array}),
-                "eager": lambda: model(x)})
-            gap = np.abs(program(x).numpy() - peer.run(None, {"x": array})[0]).max()
+                "compiled": partial(program, x), "onnxruntime": partial(peer.run, None, fed),
+                "eager": partial(model, x)})
+            gap = np.abs(program(x).numpy() - peer.run(None, fed)[0]).max()
         print(f"{title} batch {n:>3}: compiled {found['compiled']:8.1f}  onnxruntime "
               f"{found['onnxruntime']:8.1f}  eager {found['eager']:8.1f} us; compiled takes "
               f"{found['compiled'] / found['onnxruntime']:.2f} of onnxruntime's time "

@@ -348,7 +348,7 @@ def test_a_traced_tensor_prints_its_type() -> None:
     seen = []
     trace_graph(lambda x: seen.append(repr(x)), (floats(2, 64),),
                 dynamic_shapes={"x": {0: jit.Dim("batch")}})
-    assert seen == ["tensor(traced, f32[batch, 64])"]
+    assert set(seen) == {"tensor(traced, f32[batch, 64])"}
 
 
 def test_the_report_names_everything() -> None:

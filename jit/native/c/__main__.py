@@ -28,7 +28,8 @@ def generate(name: str, machine: str) -> str:
             [sys.executable, "-m", "ziglang", "cc", "-target", triple, f"-mcpu={cpu}", "-Os",
              "-S", "-emit-llvm", "-std=c11", "-ffreestanding", "-fno-builtin", "-fPIC",
              "-fno-stack-protector", "-fno-sanitize=all", "-fomit-frame-pointer", "-g0",
-             "-fno-vectorize", "-fno-slp-vectorize", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument",
+             "-fno-vectorize", "-fno-slp-vectorize", "-Wall", "-Wextra", "-Werror",
+             "-Wno-unused-command-line-argument",
              "-o", str(out), str(HERE / f"{name}.c")], check=True)
         return strip(out.read_text(), name)
 
