@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+# The module typing takes longer to import than the runner.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def __getattr__(name: str) -> Any:
@@ -14,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from export.runner import ArtifactError
 
         return ArtifactError
+    if name == "runner":
+        import importlib
+
+        return importlib.import_module("export.runner")
     raise AttributeError(f"module 'export' has no attribute {name!r}")
 
 

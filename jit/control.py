@@ -48,11 +48,10 @@ class _Arm:
         self.recorder = Recorder(around.names, parent=around)
         grads = {key: (s.tensor, s.tensor.grad) for key, s in around.root.saved.items()}
         with mode_set(recorder=self.recorder):
-            out = fn(*operands)
+            leaves, self.spec = pytree.flatten(fn(*operands))
+            self.values = [self.recorder.current(x) if isinstance(x, Tensor)
+                           else Const(np.array(x, order="C")) for x in leaves]
         self._refuse_grads(grads)
-        leaves, self.spec = pytree.flatten(out)
-        self.values = [self.recorder.value_of(x) if isinstance(x, Tensor)
-                       else Const(np.array(x, order="C")) for x in leaves]
         self.read = self.recorder.outer
         self.written = {key: o for key, o in self.read.items()
                         if self.recorder.values[key] is not o.inner}
@@ -93,7 +92,7 @@ class _Conditional:
         arms = [_Arm(self.recorder, fn, self.operands) for fn in self.fns]
         self._check(*arms)
         count = arms[0].spec.leaves
-        written = {**arms[0].written, **arms[1].written} if self.keeps_writes else {}
+        written = self._written(*arms) if self.keeps_writes else {}
         for arm in arms:
             arm.values += [arm.value_after(o) for o in written.values()]
         node = self._node(arms)
@@ -107,6 +106,16 @@ class _Conditional:
         if MODE.get().grad:
             self._tape(read, results[:count])
         return pytree.unflatten(arms[0].spec, iter(results[:count]))
+
+    def _written(self, a: _Arm, b: _Arm) -> dict[int, Outer]:
+        """What either branch writes outside; a view is not among it, but follows its source."""
+        written = {}
+        for key, o in {**a.written, **b.written}.items():
+            if o.handle._view is None:
+                written[key] = o
+            else:
+                o.handle._view.version = -1
+        return written
 
     def _check(self, a: _Arm, b: _Arm) -> None:
         where = self.recorder.location()

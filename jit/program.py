@@ -6,7 +6,8 @@ import ctypes
 import inspect
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -193,7 +194,7 @@ class Program:
             k for k, i in enumerate(i for i in self._main.inputs if i.role == "argument")
             if i in {j for j, _ in self._main.updates}]
         self._blob = _aligned(layout.weights_size)
-        self._seen: tuple[Any, ...] = ()
+        self._seen: tuple[Any, ...] | None = None  #: nothing is packed yet
         self._arena = _aligned(0)
         self._roomy: dict[str, int] = {}
         self._entry: entry.Entry | None = None
@@ -210,7 +211,7 @@ class Program:
 
     def refresh(self) -> None:
         """Pack the weights again, after a write that this package cannot see (``t.numpy()``)."""
-        self._seen = ()
+        self._seen = None
         self._refresh()
 
     def _refresh(self) -> None:
@@ -262,28 +263,47 @@ class Program:
             refuse_overlap(arrays, self._arguments_written, [p.name for p in layout.inputs])
         with self._running:
             self._refresh()
-            needed = evaluate_size(layout.arena, dims)
-            if needed > self._arena.nbytes:
-                self._arena = _aligned(needed)
             outs = [np.empty(tuple(evaluate_size(s, dims) for s in p.shape),
                              dtype_named(p.dtype).numpy) for p in layout.outputs]
             sizes = np.array([dims[d.name] for d in layout.dims], np.int64)
             error = abi.Error(0, -1, 0)
-            start = time.perf_counter()
-            code = self._run(ctypes.byref(self._native_call(arrays, outs, sizes, error)))
-            took = time.perf_counter() - start
+            with self._claimed(evaluate_size(layout.arena, dims)) as arena:
+                call = self._native_call(arrays, outs, sizes, arena, error)
+                start = time.perf_counter()
+                code = self._run(ctypes.byref(call))
+                took = time.perf_counter() - start
             if code:
                 raise word_error(layout, error.code or code, error.node, error.value)
             self._open(dims, took)
         return outs[0] if len(outs) == 1 else tuple(outs)
 
-    def _native_call(self, arrays: Sequence[Any], outs: Sequence[Any], sizes: Any,
+    @contextmanager
+    def _claimed(self, size: int) -> Iterator[np.ndarray[Any, Any]]:
+        """The arena for one call; memory of its own while a thread is inside the native entry.
+
+        The entry takes its flag with the interpreter lock held, so looking and taking is one step.
+        """
+        d = None if self._entry is None else self._entry.descriptor
+        if d is not None and d[entry.BUSY]:
+            yield _aligned(size)
+            return
+        if size > self._arena.nbytes:
+            self._arena = _aligned(size)
+        if d is not None:
+            d[entry.BUSY] = 1
+        try:
+            yield self._arena
+        finally:
+            if d is not None:
+                d[entry.BUSY] = 0
+
+    def _native_call(self, arrays: Sequence[Any], outs: Sequence[Any], sizes: Any, arena: Any,
                      error: abi.Error) -> abi.Call:
         ins = abi.pointers([a.ctypes.data for a in arrays])
         results = abi.pointers([o.ctypes.data for o in outs])
         call = abi.Call(
             ctypes.sizeof(abi.Call), abi.ABI, self._blob.ctypes.data,
-            ctypes.addressof(self._pointers), self._arena.ctypes.data, self._arena.nbytes,
+            ctypes.addressof(self._pointers), arena.ctypes.data, arena.nbytes,
             ctypes.addressof(ins), ctypes.addressof(results), sizes.ctypes.data, None,
             loader.pool(), ctypes.addressof(error), 0)
         call.keep = (ins, results)

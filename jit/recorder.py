@@ -7,6 +7,7 @@ read of its data by Python is an error that says where and what to write instead
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,17 @@ from typing import Any
 import numpy as np
 
 from eager.engine.mode import MODE
+from eager.engine.tape import Storage
 from eager.engine.tensor import Size, Tensor
 from eager.ops.errors import OpError, TraceError
 from eager.ops.op import Op
 from eager.ops.types import DType, Type, scalar_dtype
 from jit.graph import Const, Input, Location, Node, Value
+from jit.strides import is_row_major, reshaped, strides_of
 
 _PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
                   for name in ("eager", "jit"))
+_STDLIB = sysconfig.get_path("stdlib") + "/"
 
 _REWRITES = {
     "bool": "a branch on data is jit.cond(predicate, if_true, if_false), or eager.where",
@@ -45,8 +49,9 @@ class TracedTensor(Tensor):
 
     @property
     def _array(self) -> Any:  # type: ignore[override]
-        raise TraceError(f"the data of {self!r} were asked for, and a traced tensor has none: it "
-                         f"lives only while its function is traced, and must not be kept after it")
+        raise TraceError(f"{self.recorder.location()}: the data of {self!r} were asked for, and a "
+                         f"traced tensor has none: it lives only while its function is traced, "
+                         f"and must not be kept after it")
 
     @property
     def shape(self) -> Size:
@@ -57,15 +62,11 @@ class TracedTensor(Tensor):
         return self._type.dtype
 
     def stride(self, dim: int | None = None) -> Any:
-        steps: list[Any] = []
-        step: Any = 1
-        for d in reversed(self._type.shape):
-            steps.insert(0, step)
-            step = step * d
-        return tuple(steps) if dim is None else steps[dim]
+        steps = strides_of(self)
+        return steps if dim is None else steps[dim]
 
     def is_contiguous(self) -> bool:
-        return True
+        return is_row_major(self)
 
     def __repr__(self) -> str:
         return f"tensor(traced, {self._type})"
@@ -99,12 +100,11 @@ class _Saved:
     view: Any
     seen: int  #: the write up to which the view had followed
     storage: Any
-    version: int
 
     @classmethod
     def of(cls, t: Tensor) -> _Saved:
         return cls(t, t.grad, t._node, t._needs, t._view,
-                   0 if t._view is None else t._view.version, t._storage, t._version)
+                   0 if t._view is None else t._view.version, t._storage)
 
     def restore(self) -> None:
         t = self.tensor
@@ -112,8 +112,6 @@ class _Saved:
         t._storage = self.storage
         if self.view is not None:
             self.view.version = self.seen
-        if self.storage is not None:
-            self.storage.version = self.version
 
 
 @dataclass(frozen=True)
@@ -143,6 +141,8 @@ class Recorder:
     written: set[int] = field(default_factory=set)  #: ids of the handles written in place
     findings: list[Finding] = field(default_factory=list)
     saved: dict[int, _Saved] = field(default_factory=dict)
+    storages: dict[int, tuple[Storage, int]] = field(default_factory=dict)  #: and their versions
+    numbers: list[bool | int | float] = field(default_factory=list)  #: that Python gave, in order
     refused: TraceError | None = None  #: a read that was refused, though the function went on
 
     # --- the protocol of the engine ------------------------------------------------------------
@@ -176,13 +176,18 @@ class Recorder:
                 f"the program; {rewrite}")
             raise self.root.refused
         if id(tensor) not in self.root.fresh:
-            self.note("baked", f"{how}() of a tensor {tensor.type} from outside, at {self.location()}: the "
-                               f"program holds its present value")
+            self.note("baked", f"{how}() of a tensor {tensor.type} from outside, at "
+                               f"{self.location()}: the program holds its present value")
         return tensor._array
 
     def made(self, tensor: Tensor) -> None:
         """A tensor that Python makes of an array inside the trace is a constant."""
         self.root.fresh[id(tensor)] = tensor
+
+    def aliases(self, op: Op, source: Tensor, result: Tensor) -> bool:
+        """Whether a view is one: a reshape that has to move elements is a copy."""
+        return op.name != "reshape" or reshaped(
+            source.shape, strides_of(source), result.shape) is not None
 
     # --- handles -------------------------------------------------------------------------------
     @property
@@ -198,6 +203,12 @@ class Recorder:
         t = traced(value.type, self)
         self.bind(t, value)
         return t
+
+    def current(self, t: Tensor) -> Value:
+        """The value of a tensor that leaves the function; a view first follows its source."""
+        if t._view is not None:
+            t._view.refresh(t)
+        return self.value_of(t)
 
     def bind(self, t: Tensor, value: Value) -> None:
         self.values[id(t)] = value
@@ -218,6 +229,7 @@ class Recorder:
     def value_of(self, a: Any, beside: DType | None = None) -> Value:
         """The value that an operand stands for; a number has the dtype of the tensor beside it."""
         if not isinstance(a, Tensor):
+            self.root.numbers.append(a)
             return Const(np.asarray(a, (beside or scalar_dtype(a)).numpy))
         found = self.values.get(id(a))
         if found is not None:
@@ -275,6 +287,8 @@ class Recorder:
         """Keep how a real tensor was found."""
         if not isinstance(t, TracedTensor):
             self.root.saved.setdefault(id(t), _Saved.of(t))
+            if t._storage is not None:
+                self.root.storages.setdefault(id(t._storage), (t._storage, t._version))
 
     def leave_grads(self) -> None:
         """A gradient that was added to one found before is a write to that one; others are
@@ -298,16 +312,22 @@ class Recorder:
         """Leave every real tensor as it was found."""
         for s in self.saved.values():
             s.restore()
+        for storage, version in self.storages.values():
+            storage.version = version
 
     # --- places --------------------------------------------------------------------------------
     def location(self) -> Location:
         """The innermost frame that is the user's, and the module path there."""
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+        while frame.f_back is not None and _is_passed_over(frame.f_code.co_filename):
             frame = frame.f_back
         code = frame.f_code
         return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name,
                         MODE.get().scope)
+
+
+def _is_passed_over(file: str) -> bool:
+    return file.startswith(_PACKAGES) or (file.startswith(_STDLIB) and "-packages" not in file)
 
 
 def recorder_here() -> Recorder | None:

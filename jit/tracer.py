@@ -49,18 +49,19 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
     ``state`` names modules and optimisers that ``fn`` uses but that cannot be found in it.
     The function is run twice, so that a clock, or a value kept from call to call, is seen.
     """
-    made = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+    made, numbers = _trace_once(fn, args, kwargs, dynamic_shapes, state)
     try:
-        again = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+        again, others = _trace_once(fn, args, kwargs, dynamic_shapes, state)
     except (OpError, TraceError) as error:
         raise TraceError(f"the function fails when it is traced a second time, so it keeps "
                          f"something from call to call: {error}") from None
-    _refuse_unsteady(made, again)
+    _refuse_unsteady(made, again, numbers, others)
     return made
 
 
 def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None,
-                dynamic_shapes: Any, state: Sequence[Any]) -> Traced:
+                dynamic_shapes: Any, state: Sequence[Any]) -> tuple[Traced, list[Any]]:
+    """A trace, and the numbers of Python's that went into it."""
     if MODE.get().recorder is not None:
         raise TraceError("a trace is already going on in this context; call the function itself")
     signature = signature_of(fn)
@@ -78,9 +79,9 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
         call = pytree.unflatten(in_spec, iter(handles))
         with mode_set(recorder=recorder):
             out = fn(*call[0], **call[1])
+            values, out_spec = _results(recorder, out)
         if recorder.refused is not None:
             raise recorder.refused
-        values, out_spec = _results(recorder, out)
         recorder.leave_grads()
         graph = _graph(recorder, inputs, handles, values, dims,
                        getattr(fn, "__name__", type(fn).__name__))
@@ -91,7 +92,7 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     used = {i for i in graph.inputs if i.role != "argument"}
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
     return Traced(graph, signature, in_spec, out_spec, held, findings,
-                  tuple(_array(x) for x in leaves))
+                  tuple(_array(x) for x in leaves)), recorder.numbers
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
         if isinstance(value, SymInt):
             raise TraceError(f"the function returns the dynamic size {value}, which no program "
                              f"holds; return the tensor and look at its shape")
-    return [recorder.value_of(x) if isinstance(x, Tensor) else Const(np.array(x, order="C"))
+    return [recorder.current(x) if isinstance(x, Tensor) else Const(np.array(x, order="C"))
             for x in leaves], spec
 
 
@@ -297,21 +298,31 @@ def _refuse_shared(recorder: Recorder) -> None:
                                  f"{other.name}; use one of the two, or a clone() of one")
 
 
-def _refuse_unsteady(first: Traced, second: Traced) -> None:
+def _refuse_unsteady(first: Traced, second: Traced, numbers: list[Any], others: list[Any]) -> None:
     """Two traces of one function are the same, or something in it is not in its arguments."""
-    why = ("a clock, a random number of Python's or NumPy's, or a value kept from the last call "
-           "would be baked into the program; pass it as an argument, keep it in a tensor that is "
-           "written in place, or use eager's random functions")
+    found = _difference(first, second) or next(
+        (f"the number {a!r}, then {b!r}" for a, b in zip(numbers, others, strict=False)
+         if repr(a) != repr(b)), "")
+    if found:
+        raise TraceError(
+            f"the function does not do the same twice: {found}; a clock, a random number of "
+            f"Python's or NumPy's, or a value kept from the last call would be baked into the "
+            f"program: pass it as an argument, keep it in a tensor that is written in place, or "
+            f"use eager's random functions")
+
+
+def _difference(first: Traced, second: Traced) -> str:
+    """The first difference of two traces, in words; empty if there is none."""
     lines = [str(t.graph).splitlines() for t in (first, second)]
-    for a, b in zip_longest(*lines, fillvalue="(nothing)"):
+    for a, b in zip_longest(*lines, fillvalue="nothing"):
         if a != b:
-            raise TraceError(f"the function does not do the same twice: {a.strip()}, then "
-                             f"{b.strip()}: {why}")
-    arrays = [[c.array for c in t.graph.consts] for t in (first, second)]
-    for x, y in zip(*arrays, strict=True):
-        if x.tobytes() != y.tobytes():
-            raise TraceError(f"the function does not do the same twice, a constant "
-                             f"{Type.of(x)} has other values: {why}")
-    held = [[t for _, t in traced.state] for traced in (first, second)]
-    if not all(map(lambda a, b: a is b, *held)) or first.out_spec != second.out_spec:
-        raise TraceError(f"the function does not do the same twice: {why}")
+            return f"{a.strip()}, then {b.strip()}"
+    for x, y in zip(first.graph.consts, second.graph.consts, strict=True):
+        if x.array.tobytes() != y.array.tobytes():
+            return f"a constant {x.type} with other values"
+    for (i, t), (_, u) in zip(first.state, second.state, strict=True):
+        if t is not u:
+            return f"another tensor for {i.name}"
+    if first.out_spec != second.out_spec:
+        return pytree.differences(first.out_spec, second.out_spec)
+    return ""

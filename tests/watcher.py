@@ -36,6 +36,9 @@ class Watcher:
     def made(self, tensor: Tensor) -> None:
         pass
 
+    def aliases(self, op: Op, source: Tensor, result: Tensor) -> bool:
+        return True
+
 
 @contextmanager
 def watched() -> Iterator[Watcher]:

@@ -160,7 +160,7 @@ def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -
         if isinstance(a, _Tensor) and a._view is not None:
             a._view.refresh(a)
     result: Tensor = mode.recorder.apply(op, args, attrs)
-    if op.put is not None and isinstance(args[0], _Tensor):
+    if op.put is not None and mode.recorder.aliases(op, args[0], result):
         _link_view(op, args[0], attrs, result)
     if mode.grad and op.grad is not None and result.dtype.kind == "f" and any(
         a._needs for a in args if isinstance(a, _Tensor)
@@ -190,12 +190,12 @@ class View:
         assert storage is not None
         if self.version == storage.version:
             return
-        self.version = storage.version
         fresh = apply(self.op, (self.parent,), self.attrs)
-        view._node, view._needs = fresh._node, fresh._needs
         recorder = MODE.get().recorder
         if recorder is not None:
-            recorder.write(view, fresh)
+            recorder.write(view, fresh)  # first: it may want to see the view as it was
+        view._node, view._needs = fresh._node, fresh._needs
+        self.version = storage.version
 
 
 # --- promotion ---------------------------------------------------------------------------------

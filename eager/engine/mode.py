@@ -19,7 +19,8 @@ class Recorder(Protocol):
     `apply` performs an op and returns its result, `write` is told the whole new
     value of a tensor that is written in place, `read` answers (or refuses) a read
     of data by Python; ``how`` is the spelling, such as ``item`` or ``bool``.
-    `made` is told of a tensor that Python made of an array.
+    `made` is told of a tensor that Python made of an array.  `aliases` says whether the result
+    of a view op looks into the memory of its source.
     """
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor: ...
@@ -29,6 +30,8 @@ class Recorder(Protocol):
     def read(self, tensor: Tensor, how: str) -> Any: ...
 
     def made(self, tensor: Tensor) -> None: ...
+
+    def aliases(self, op: Op, source: Tensor, result: Tensor) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,14 +32,14 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
-        self.last_epoch += 1
-        self._write()
-
-    def _write(self) -> None:
         if MODE.get().recorder is not None:
             raise TraceError(f"{type(self).__name__} counts epochs in Python, which a trace would "
                              f"bake; call its step() outside of the traced function: it writes "
                              f"the learning rate where the program reads it")
+        self.last_epoch += 1
+        self._write()
+
+    def _write(self) -> None:
         groups = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
         for k, (group, base) in enumerate(groups):
             group["lr"] = self.rate(self.last_epoch, base, k)

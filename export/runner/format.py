@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from .errors import ArtifactError
+from .strictjson import parse_json
 
 # The module typing takes longer to import than this package.
 TYPE_CHECKING = False
@@ -92,25 +93,6 @@ def shape_words(shape: list[Size]) -> str:
 
 
 # --- the manifest ------------------------------------------------------------------------------
-def parse_json(text: bytes, what: str) -> dict[str, Any]:
-    """A JSON object in which no key is there twice; ArtifactError says that it is none."""
-    import json
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key is there twice")
-        return found
-
-    try:
-        found = json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{what} is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ArtifactError(f"{what} is no JSON object")
-    return found
-
-
 def read_manifest(archive: Archive) -> dict[str, Any]:
     """The manifest of an archive, checked."""
     text = archive.summed(MANIFEST)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from .errors import ArtifactError
-from .format import DTYPES, PUBLIC, parse_json
+from .format import DTYPES, PUBLIC
+from .strictjson import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Two small networks with their formulas in float64 NumPy, which an artifact is measured against."""
+"""Two small networks with their formulas in float64 NumPy: what artifacts are measured against."""
 
 from __future__ import annotations
 

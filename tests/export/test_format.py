@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.artifact import safetensors
-from export.runner import ArtifactError
+from export.runner import ArtifactError, strictjson
 from export.runner.format import check_manifest, evaluate, shape_words
 from export.runner.tensors import read_safetensors
 from tests.export.surgery import members_of
@@ -91,14 +91,33 @@ def test_a_name_twice(manifest):
         check_manifest(json.dumps(found).encode())
 
 
+@pytest.fixture(params=["scanner", "module"])
+def parser(request, monkeypatch):
+    """Both ways to read JSON."""
+    if request.param == "module":
+        monkeypatch.setattr(strictjson, "_from_scanner", lambda: None)
+    else:
+        assert strictjson._from_scanner() is not None
+        monkeypatch.setattr(strictjson, "_from_module", lambda: pytest.fail("json was imported"))
+
+
 @pytest.mark.parametrize("text, words", [
     (b"", "is no JSON"), (b"{", "is no JSON"), (b"[]", "is no JSON object"),
     (b"\xff", "is no JSON"), (b'{"format": 1, "format": 1}', "a key is there twice"),
     (b"[" * 100_000, "is no JSON"), (b'{"format": ' + b"9" * 5000 + b"}", "is no JSON"),
+    (b'{"a": NaN}', "NaN is no number"), (b'{"a": -Infinity}', "-Infinity is no number"),
+    (b"{} {}", "is no JSON"), (b"{}x", "is no JSON"), (b'{"a": "\n"}', "is no JSON"),
+    (b'{"a": 01}', "is no JSON"), (b"{'a': 1}", "is no JSON"), (b'{"a": }', "is no JSON"),
+    (b"\xef\xbb\xbf{}", "is no JSON"), (b"nul", "is no JSON"),
 ])
-def test_what_is_no_json(text, words):
+def test_what_is_no_json(text, words, parser):
     with pytest.raises(ArtifactError, match=words):
         check_manifest(text)
+
+
+def test_what_is_json(parser):
+    text = ' {"a": [1, -2.5e3, true, null, "\\u00e9\\n"], "b": {"": {}}} \n'
+    assert strictjson.parse_json(text.encode(), "it") == json.loads(text)
 
 
 def places_of(tree, path=()):

@@ -109,7 +109,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("args, kwargs, words", WRONG, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize("args, kwargs, words", WRONG, ids=[row[2][-24:] for row in WRONG])
 def test_each_wrong_argument_is_named(args, kwargs, words, runner):
     with pytest.raises(ArtifactError, match=words):
         runner(*args, **kwargs)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 BARE = [sys.executable, "-I", "-S"]  # neither site-packages, nor PYTHONPATH, nor this folder
 #: What takes long to import, and what no runner may need.
 UNWANTED = {"numpy", "numba", "llvmlite", "safetensors", "eager", "jit", "export", "typing",
-            "argparse", "dataclasses", "inspect", "threading", "tempfile", "subprocess"}
+            "argparse", "json", "dataclasses", "inspect", "threading", "tempfile", "subprocess"}
 
 
 def bare(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -46,21 +46,13 @@ def test_an_artifact_is_executable(model_art, x, tmp_path):
     assert done.stdout.startswith("output0: float32 [5, 4]"), done.stderr
 
 
-MODULES = """
-import runpy, sys
-sys.argv = sys.argv[1:]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
-    print(sorted(m.partition(".")[0] for m in sys.modules), file=sys.stderr)
-"""
-
-
 def test_what_a_run_imports(model_art, x, tmp_path):
     np.save(tmp_path / "x.npy", x)
-    done = bare("-c", MODULES, model_art, "--input", str(tmp_path / "x.npy"))
-    modules = set(eval(done.stderr.splitlines()[-1]))
-    assert "runner" in modules and not modules & UNWANTED
+    done = bare("-X", "importtime", model_art, "--input", str(tmp_path / "x.npy"))
+    assert done.returncode == 0
+    modules = {line.rpartition("|")[2].strip().partition(".")[0]
+               for line in done.stderr.splitlines()}
+    assert {"runner", "ctypes"} <= modules and not modules & UNWANTED
 
 
 def test_bytecode_is_used_and_is_the_sources(model_art):
@@ -85,18 +77,18 @@ def test_another_python(version, model_art, x, tmp_path):
 
 
 IN_PLACE = f"""
-import json, sys
+import sys
 sys.path.insert(0, {str(ROOT)!r})
 from export.runner import Array, load
 model = load(sys.argv[1], trust=True)
 found = model(Array("float32", (2, 8), bytes(64)))
-print(json.dumps([found.tolist(), sorted(sys.modules)]))
+print([found.tolist(), sorted(sys.modules)])
 """
 
 
 def test_the_installed_runner_needs_nothing_either(model_art):
     done = bare("-c", IN_PLACE, model_art)
-    found, modules = json.loads(done.stdout)
+    found, modules = literal_eval(done.stdout)
     np.testing.assert_array_equal(found, load(model_art, trust=True)(np.zeros((2, 8), np.float32)))
     assert not {m.partition(".")[0] for m in modules} & (UNWANTED - {"export"})
     assert {m for m in modules if m.startswith("export.") and not m.startswith(

@@ -129,6 +129,25 @@ def test_a_batch_norm_in_a_branch_is_counted_once() -> None:
     agrees(step, *both(4, 3, calls=6), rtol=1e-5, atol=1e-5)
 
 
+def test_views_follow_what_a_branch_writes() -> None:
+    base = floats(3, 3)
+    row, column = base[1], base[:, 0]
+
+    def fn(x: Tensor) -> Any:
+        def first() -> Tensor:
+            base.mul_(1.5)
+            return x * 1.0
+
+        def second() -> Tensor:
+            column.add_(x)
+            return row + x
+
+        y = jit.cond(x.sum() > 0, first, second)
+        return y, row + 1, column * 1.0, base[2]
+
+    agrees(fn, *both(3, calls=6), rtol=1e-5)
+
+
 # --- gradients ---------------------------------------------------------------------------------
 def gradients(true: Callable[..., Any], false: Callable[..., Any], w: Tensor) -> Any:
     def fn(x: Tensor) -> Any:
