@@ -7,8 +7,8 @@ import importlib.util
 import json
 import marshal
 import os
+import secrets
 import struct
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,7 +109,8 @@ def _manifest(program: Any, targets: Sequence[str], levels: Sequence[str],
     return {
         "format": FORMAT, "abi": ABI,
         "producer": {"eager-jit": __version__, "numpy": np.__version__, **tool_versions()},
-        "entries": {"main": {**program.layout.to_json(), "in_spec": program.in_spec.to_json(),
+        "entries": {"main": {**program.layout.to_json(), "writes": list(program.writes),
+                             "in_spec": program.in_spec.to_json(),
                              "out_spec": program.out_spec.to_json()}},
         "targets": {t: {"member": _code(t), "levels": list(levels) if t == "x86_64-linux" else
                         ["aarch64"]} for t in targets},
@@ -148,21 +149,20 @@ _MOST = 0xFFFF0000  #: bytes of headers and members, with room for the directory
 
 
 def _write(path: Path, members: Mapping[str, bytes]) -> None:
+    part = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        handle, name = tempfile.mkstemp(dir=path.absolute().parent, suffix=".part")
+        # The file is executable, for whom the user's umask says.
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for piece in stored_zip(members):
+                    file.write(piece)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for piece in stored_zip(members):
-                file.write(piece)
-        os.chmod(name, 0o755)
-        os.replace(name, path)
-    except BaseException as error:
-        os.unlink(name)
-        if isinstance(error, OSError):
-            raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from None
-        raise
 
 
 def stored_zip(members: Mapping[str, bytes]) -> list[bytes]:

@@ -174,7 +174,7 @@ def _native(name: str, level: str) -> bytes:
 
 #: What the process has when it is Python: the entry calls these.
 _PYTHON = ("PyObject_Vectorcall", "Py_IncRef", "Py_DecRef", "PyEval_SaveThread",
-           "PyEval_RestoreThread", "PyTuple_New", "PyTuple_SetItem")
+           "PyEval_RestoreThread", "PyLong_FromLongLong", "PyTuple_New", "PyTuple_SetItem")
 
 
 def runtime_object() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -140,11 +140,14 @@ class _Assembly:
     def actions(self, graph: Graph) -> list[Action]:
         """The actions that compute a graph, or a region of it."""
         units = fuse(graph)
-        needed = stored(graph, units)
-        made = frozenset(n for u in units for n in u.nodes if is_inline(n))
+        return self._in_order(units, stored(graph, units))
+
+    def _in_order(self, units: Sequence[Unit], needed: set[Value]) -> list[Action]:
+        made: set[Value] = set()  #: inline values that are in memory by then
         found: list[Action] = []
         for unit in units:
-            found += self._unit(unit, needed, made)
+            found += self._unit(unit, needed, frozenset(made))
+            made |= {n for n in unit.nodes if is_inline(n)}
         return found
 
     def _unit(self, unit: Unit, needed: set[Value], made: frozenset[Value]) -> Iterable[Action]:
@@ -270,11 +273,7 @@ class _Assembly:
         self.units = fuse(self.graph)
         self.home: dict[Value, Unit] = {n: u for u in self.units for n in u.nodes}
         outside, copies = self._place_results()
-        needed = stored(self.graph, self.units)
-        made = frozenset(n for u in self.units for n in u.nodes if is_inline(n))
-        actions: list[Action] = []
-        for unit in self.units:
-            actions += self._unit(unit, needed, made)
+        actions = self._in_order(self.units, stored(self.graph, self.units))
         marks: dict[Memory, str] = dict(outside)
         early: list[Action] = []
         for k, (place, value) in enumerate(copies):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -70,6 +70,7 @@ class Program:
         self._state = {i.name: t for i, t in traced.state}
         self._running = threading.Lock()
         self._bind()
+        loader.tell_of_forks(self)
 
     # --- what it is ----------------------------------------------------------------------------
     @property
@@ -108,6 +109,11 @@ class Program:
         from jit.report.findings import report
 
         return report(self.traced)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The arguments that a call writes, by their names in `layout`."""
+        return tuple(self.layout.inputs[k].name for k in self._arguments_written)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -177,7 +183,8 @@ class Program:
         for t in self._written:
             touch(t)
         if self._entry is not None:
-            self._entry.descriptor[entry.SEEN] = EPOCH[0]
+            # Not EPOCH itself: another thread may have written since.
+            self._entry.descriptor[entry.SEEN] += len(self._written)
 
     # --- binding to native code ----------------------------------------------------------------
     def _bind(self) -> None:
@@ -195,6 +202,8 @@ class Program:
             if i in {j for j, _ in self._main.updates}]
         self._blob = _aligned(layout.weights_size)
         self._seen: tuple[Any, ...] | None = None  #: nothing is packed yet
+        # The native entry keeps the address, so it is filled anew rather than replaced.
+        self._pointers = abi.pointers([0] * len(self._written))
         self._arena = _aligned(0)
         self._roomy: dict[str, int] = {}
         self._entry: entry.Entry | None = None
@@ -205,7 +214,7 @@ class Program:
                 self._entry = entry.make_entry(
                     loader.address(library, "ej_run"), ports[0], ports[1],
                     [(d.min, d.max) for d in layout.dims], EPOCH.ctypes.data, loader.pool(), 0,
-                    self._call_checked)
+                    self._call_checked, self._fail)
         self._call: Callable[..., Any] = (
             self._entry.call if self._entry is not None else self._call_checked)
 
@@ -227,7 +236,7 @@ class Program:
             for held in self._module.held:
                 pack(held, self._value_of(held, values), self._blob)
             self._seen = now
-        self._pointers = abi.pointers([_pointer(t) for t in self._written])
+        self._pointers[:len(self._written)] = [_pointer(t) for t in self._written]
 
     @cached_property
     def _read_only(self) -> tuple[Tensor, ...]:
@@ -262,6 +271,7 @@ class Program:
         if self._arguments_written:
             refuse_overlap(arrays, self._arguments_written, [p.name for p in layout.inputs])
         with self._running:
+            epoch = int(EPOCH[0])
             self._refresh()
             outs = [np.empty(tuple(evaluate_size(s, dims) for s in p.shape),
                              dtype_named(p.dtype).numpy) for p in layout.outputs]
@@ -273,29 +283,45 @@ class Program:
                 code = self._run(ctypes.byref(call))
                 took = time.perf_counter() - start
             if code:
-                raise word_error(layout, error.code or code, error.node, error.value)
-            self._open(dims, took)
+                self._fail(error.code or code, error.node, error.value)
+            self._open(dims, took, epoch)
         return outs[0] if len(outs) == 1 else tuple(outs)
 
     @contextmanager
     def _claimed(self, size: int) -> Iterator[np.ndarray[Any, Any]]:
         """The arena for one call; memory of its own while a thread is inside the native entry.
 
-        The entry takes its flag with the interpreter lock held, so looking and taking is one step.
+        The entry takes its flag with the interpreter lock held, and between looking and taking here
+        nothing is called that could give the lock away, so both are one step.
         """
-        d = None if self._entry is None else self._entry.descriptor
-        if d is not None and d[entry.BUSY]:
+        if self._entry is None:
+            self._grow(size)
+            yield self._arena
+            return
+        d = self._entry.descriptor
+        if d[entry.BUSY]:
             yield _aligned(size)
             return
-        if size > self._arena.nbytes:
-            self._arena = _aligned(size)
-        if d is not None:
-            d[entry.BUSY] = 1
+        d[entry.BUSY] = 1
         try:
+            self._grow(size)
+            d[entry.ARENA], d[entry.ARENA_BYTES] = self._arena.ctypes.data, self._arena.nbytes
             yield self._arena
         finally:
-            if d is not None:
-                d[entry.BUSY] = 0
+            d[entry.BUSY] = 0
+
+    def _grow(self, size: int) -> None:
+        if size > self._arena.nbytes:
+            self._arena = _aligned(size)
+
+    def after_fork(self) -> None:
+        """In a child: a call that another thread was in is not going on here."""
+        self._running = threading.Lock()
+        if self._entry is not None:
+            self._entry.descriptor[entry.BUSY] = 0
+
+    def _fail(self, code: int, node: int, value: int) -> NoReturn:
+        raise word_error(self.layout, code, node, value)
 
     def _native_call(self, arrays: Sequence[Any], outs: Sequence[Any], sizes: Any, arena: Any,
                      error: abi.Error) -> abi.Call:
@@ -309,13 +335,12 @@ class Program:
         call.keep = (ins, results)
         return call
 
-    def _open(self, dims: Mapping[str, int], took: float) -> None:
-        """Let the native entry serve calls up to the dims of this one."""
+    def _open(self, dims: Mapping[str, int], took: float, epoch: int) -> None:
+        """Let the native entry serve calls up to the dims of this one, while nothing is written."""
         if self._entry is None:
             return
         d, work = self._entry.descriptor, 1
         d[entry.WEIGHTS], d[entry.STATE] = self._blob.ctypes.data, ctypes.addressof(self._pointers)
-        d[entry.ARENA], d[entry.ARENA_BYTES] = self._arena.ctypes.data, self._arena.nbytes
         for dim in self.layout.dims:
             work *= dims[dim.name]
             self._roomy[dim.name] = max(self._roomy.get(dim.name, -1), dims[dim.name])
@@ -324,7 +349,7 @@ class Program:
                 d[entry.ROOMY + k] = self._roomy[dim.name]
         if took > _RELEASE_AFTER:
             d[entry.RELEASE_FROM] = min(int(d[entry.RELEASE_FROM]), work)
-        d[entry.SEEN] = EPOCH[0]
+        d[entry.SEEN] = epoch
 
     # --- for a writer of artifacts -------------------------------------------------------------
     def weights(self) -> np.ndarray[Any, Any]:

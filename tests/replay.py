@@ -1,21 +1,26 @@
-"""A traced function run by the interpreter, call after call, beside the function itself."""
+"""A traced function, interpreted or compiled, run call after call beside the function itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from eager.engine.mode import mode_set
 from eager.engine.tensor import Tensor
 from jit import pytree
 from jit.interpreter import interpret
+from jit.program import Program
 from jit.tracer import Traced, trace_graph
 from jit.verifier import verify
 
 
 class Replay:
     """The graph with state of its own, which starts as the live tensors are."""
+
+    state: Mapping[str, np.ndarray[Any, Any]]
 
     def __init__(self, traced: Traced) -> None:
         self.traced, self.graph = traced, verify(traced.graph)
@@ -32,17 +37,30 @@ class Replay:
         return pytree.unflatten(self.traced.out_spec, iter(outs))
 
 
+class Compiled:
+    """The same as native code."""
+
+    def __init__(self, traced: Traced) -> None:
+        own = tuple((i, Tensor(t._array.copy())) for i, t in traced.state)
+        self.state = {i.name: t._array for i, t in own}
+        self.program = Program(replace(traced, state=own))
+
+    def __call__(self, *args: Any) -> Any:
+        with mode_set(grad=False):
+            return pytree.map_leaves(self.program(*args), _array)
+
+
 def _array(x: Any) -> np.ndarray[Any, Any]:
     return x._array if isinstance(x, Tensor) else np.asarray(x)
 
 
 def agrees(fn: Callable[..., Any], *calls: Sequence[Any], rtol: float = 1e-6, atol: float = 1e-6,
-           **settings: Any) -> Traced:
+           run: Callable[[Traced], Any] = Replay, **settings: Any) -> Traced:
     """Trace ``fn`` on the first arguments; then every call gives what ``fn`` gives, and leaves
-    the same in every state tensor and argument.
+    the same in every state tensor and argument.  ``run`` is `Replay` or `Compiled`.
     """
     traced = trace_graph(fn, tuple(_copied(calls[0])), **settings)
-    replay = Replay(traced)
+    replay = run(traced)
     for args in calls:
         mine, its = _copied(args), _copied(args)
         got = replay(*its)

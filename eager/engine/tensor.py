@@ -328,7 +328,9 @@ class Taped:
     """The namespace ``F`` on tensors: every op of the table as a taped call."""
 
     def __getattr__(self, name: str) -> Any:
-        op = TABLE[name]
+        op = TABLE.get(name)
+        if op is None:
+            raise AttributeError(f"there is no op {name!r}")
 
         def call(*args: Any, **attrs: Any) -> Tensor:
             return apply(op, args, attrs)

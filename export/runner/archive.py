@@ -29,8 +29,8 @@ class Archive:
                 size = file.seek(0, 2)
                 if size < _END_SIZE:
                     raise self.error(f"is too short to be an artifact: {size} bytes")
-                # A private copy of the pages: nothing is copied until somebody writes, and
-                # nobody else's write shows.
+                # Private pages, so that ctypes may have their address and no write reaches the
+                # file.  Whoever rewrites the file in place is seen: replace it instead.
                 self.map = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
         except OSError as error:
             raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from None

@@ -21,14 +21,15 @@ class Argument:
     """One argument as native code takes it: ``shape`` and ``address``; ``keep`` keeps it there.
 
     ``value`` is a NumPy array, an `Array`, or anything with a buffer.  A one-dimensional buffer
-    of another rank's port is taken row by row where the port's shape is fixed.  Raises
-    ArtifactError where dtype or rank differ; sizes are for `bind_dims`.
+    of another rank's port is taken row by row where the port's shape is fixed.  What the
+    program writes is never copied, or the caller would not see it.  Raises ArtifactError where
+    dtype or rank differ, or a copy would be needed; sizes are for `bind_dims`.
     """
 
-    __slots__ = ("address", "is_numpy", "keep", "port", "shape")
+    __slots__ = ("address", "is_copy", "is_numpy", "keep", "port", "shape", "stop")
 
-    def __init__(self, port: dict[str, Any], value: Any, numpy: Any) -> None:
-        self.port = port
+    def __init__(self, port: dict[str, Any], value: Any, numpy: Any, written: bool) -> None:
+        self.port, self.is_copy = port, False
         self.is_numpy = numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic))
         if isinstance(value, Array):
             dtype, shape, memory = value.dtype, value.shape, value.memory
@@ -43,8 +44,12 @@ class Argument:
         itemsize = DTYPES[dtype][1]
         if memory.nbytes != count(shape) * itemsize:
             raise self.wrong(f"got a buffer of {memory.nbytes} bytes for {list(shape)}")
+        if written and (self.is_copy or native.place(memory, itemsize) is None):
+            raise self.wrong("the program writes it, so it must be contiguous and writable, and "
+                             "lie where its elements are aligned")
         self.shape = shape
         self.address, self.keep = native.address(memory, itemsize)
+        self.stop = self.address + memory.nbytes
 
     def wrong(self, words: str) -> ArtifactError:
         wanted = f"{PUBLIC[self.port['dtype']]} {shape_words(self.port['shape'])}"
@@ -54,6 +59,7 @@ class Argument:
         name = _BY_TYPESTR.get(value.dtype.str)
         if name is None:
             raise self.wrong(f"got dtype {value.dtype}")
+        self.is_copy = not (value.flags.c_contiguous and value.flags.writeable)
         flat = numpy.ascontiguousarray(value).reshape(-1)
         return name, value.shape, memoryview(flat.view(numpy.uint8))
 
@@ -69,14 +75,27 @@ class Argument:
         shape: tuple[int, ...] = view.shape or ()
         if not view.nbytes:
             memory = memoryview(b"")
+        elif view.c_contiguous:
+            memory = view.cast("B")
         else:
-            memory = view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+            self.is_copy, memory = True, memoryview(view.tobytes())
         wanted = self.port["shape"]
         if len(shape) == 1 != len(wanted) and all(type(d) is int for d in wanted):
             if count(wanted) != shape[0]:
                 raise self.wrong(f"got a buffer of {shape[0]} elements")
             shape = tuple(wanted)
         return name, shape, memory
+
+
+def refuse_overlap(arguments: list[Argument], written: list[str]) -> None:
+    """What the program writes shares no memory with another argument; ArtifactError."""
+    for a in arguments:
+        for b in arguments:
+            if (a is not b and a.port["name"] in written
+                    and a.address < b.stop and b.address < a.stop):
+                raise ArtifactError(f"argument {a.port['name']!r} is written by the program and "
+                                    f"shares memory with {b.port['name']!r}; pass a copy of one "
+                                    f"of them")
 
 
 def bind_dims(arguments: list[Argument], ranges: dict[str, dict[str, Any]]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -41,6 +42,17 @@ def main(arguments: list[str] | None = None, artifact: str | None = None) -> int
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        status = _main(given, artifact)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has read enough
+        # What is still buffered goes nowhere, or Python would complain when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    return status
+
+
+def _main(given: list[str], artifact: str | None) -> int:
+    try:
         words, options = _parsed(given)
         if "--help" in options:
             print(_help(artifact))
@@ -56,8 +68,13 @@ def main(arguments: list[str] | None = None, artifact: str | None = None) -> int
         print(f"error: {error}\n{_help(artifact)}", file=sys.stderr)
         return 2
     except ArtifactError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_harmless(str(error))}", file=sys.stderr)
         return 1
+
+
+def _harmless(text: str) -> str:
+    """Words in which strings of the file may stand, without what a terminal would obey."""
+    return text if text.isprintable() and text.isascii() else ascii(text)
 
 
 def _parsed(given: list[str]) -> tuple[list[str], dict[str, list[str]]]:
@@ -163,8 +180,8 @@ def _info(path: str, options: dict[str, list[str]]) -> int:
               for name, target in manifest["targets"].items()]
     lines += [f"  {size:>10} bytes at {start:>8}  {name}"
               for name, (start, size) in archive.members.items()]
-    for line in lines:  # strings of the file: nothing that a terminal would obey
-        print(line if line.isprintable() and line.isascii() else ascii(line))
+    for line in lines:
+        print(_harmless(line))
     return 0
 
 

@@ -57,6 +57,7 @@ CODES = {
 
 _MOST = 1 << 40  #: no size in a manifest, and none that follows from it, is larger
 _MOST_MANIFEST = 64 << 20
+MOST_DIMS = 32
 _DEEP = 32  #: nesting of a size expression
 _OPERATIONS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__,
                "%": int.__mod__}
@@ -152,10 +153,14 @@ def _check_entry(entry: dict[str, Any], name: str) -> None:
             if dtype not in DTYPES:
                 raise ArtifactError(f"manifest: {port['name']!r} has the unknown dtype {dtype!r}")
             shape = _need(port.get("shape"), list, f"shape of {port['name']!r}")
-            if len(shape) > _DEEP:
+            if len(shape) > MOST_DIMS:
                 raise ArtifactError(f"manifest: {port['name']!r} has {len(shape)} dims")
             for size in shape:
                 _check_size(size, dims if kind in ("inputs", "outputs") else set(), 0)
+    inputs = [p["name"] for p in entry["inputs"]]
+    for written in _need(entry.get("writes"), list, "writes"):
+        if written not in inputs:
+            raise ArtifactError(f"manifest: there is no input {written!r:.40} to be written")
     _check_size(entry.get("arena"), dims, 0)
     size = _count(entry.get("weights_size"), "weights_size")
     for weight in entry["weights"]:

@@ -156,15 +156,22 @@ def aligned(size: int) -> tuple[Any, int]:
     return room, start + -start % LINE
 
 
-def address(memory: memoryview, alignment: int) -> tuple[int, Any]:
-    """Where memory lies, and what keeps it there; read-only or crooked memory is copied."""
-    size = memory.nbytes
-    if not size:
+def place(memory: memoryview, alignment: int) -> tuple[int, Any] | None:
+    """Where memory lies, and what keeps it there; None of read-only or crooked memory."""
+    if not memory.nbytes:
         return 0, None
-    if not memory.readonly:
-        held = (ctypes.c_char * size).from_buffer(memory)
-        if ctypes.addressof(held) % alignment == 0:
-            return ctypes.addressof(held), held
+    if memory.readonly:
+        return None
+    held = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+    start = ctypes.addressof(held)
+    return (start, held) if start % alignment == 0 else None
+
+
+def address(memory: memoryview, alignment: int) -> tuple[int, Any]:
+    """As `place`; what it has no answer for is copied."""
+    found, size = place(memory, alignment), memory.nbytes
+    if found is not None:
+        return found
     room, start = aligned(size)
     ctypes.memmove(start, bytes(memory), size)
     return start, room

@@ -11,7 +11,7 @@ import types
 
 from . import native
 from .archive import Archive
-from .arguments import Argument, bind_dims
+from .arguments import Argument, bind_dims, refuse_overlap
 from .errors import ArtifactError
 from .format import (
     ABI,
@@ -42,7 +42,8 @@ class Runner:
     Arguments are given by position or by name: NumPy arrays, `Array`, or anything with a buffer
     of the right dtype and shape.  Results belong to the caller: NumPy arrays where an argument
     was one, else `Array`.  Calls may come from several threads; those of a program that writes
-    its state take turns.  ``state`` is the runner's own and starts as exported.
+    its state take turns.  ``state`` is the runner's own and starts as exported.  ``writes`` names
+    the arguments that the program writes, as the function did that it was traced from.
     """
 
     def __init__(self, path: str | os.PathLike[str], trust: bool = False,
@@ -55,6 +56,7 @@ class Runner:
         self._entry = self.manifest["entries"]["main"]
         self.inputs, self.outputs = self._entry["inputs"], self._entry["outputs"]
         self.dims: list[dict[str, Any]] = self._entry["dims"]
+        self.writes: list[str] = self._entry["writes"]
         self._ranges = {d["name"]: d for d in self.dims}
         if not trust:
             raise ArtifactError(
@@ -125,7 +127,7 @@ class Runner:
             held = self._stored(self._tensors, "state", port)
             if held.dtype != port["dtype"] or list(held.shape) != port["shape"]:
                 raise self._archive.error(f"state {port['name']!r} is not what the manifest says")
-            state[port["name"]] = Array(held.dtype, held.shape, bytearray(held.memory))
+            state[port["name"]] = held.copy()
         return state
 
     def _map_weights(self) -> int:
@@ -139,11 +141,14 @@ class Runner:
         return address
 
     # --- calling -------------------------------------------------------------------------------
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program once: one result, or a tuple of them."""
         numpy = sys.modules.get("numpy")
         given = self._named(args, kwargs)
-        arguments = [Argument(p, x, numpy) for p, x in zip(self.inputs, given, strict=True)]
+        arguments = [Argument(p, x, numpy, p["name"] in self.writes)
+                     for p, x in zip(self.inputs, given, strict=True)]
+        if self.writes:
+            refuse_overlap(arguments, self.writes)
         if self.state:
             with self._turn:
                 results = self._call(arguments, self.state)
@@ -228,7 +233,9 @@ class Runner:
         from .golden import compare
 
         tensors = read_safetensors(self._archive.view(GOLDEN), f"{self.path}: {GOLDEN}")
-        arguments = [Argument(p, self._stored(tensors, "input", p), None) for p in self.inputs]
+        # Copies: the program may write its arguments.
+        arguments = [Argument(p, self._stored(tensors, "input", p).copy(), None, False)
+                     for p in self.inputs]
         results = self._call(arguments, self._exported_state())
         return max((compare(p["name"], r, self._stored(tensors, "output", p))
                     for p, r in zip(self.outputs, results, strict=True)), default=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from .errors import ArtifactError
-from .format import DTYPES, PUBLIC
+from .format import DTYPES, MOST_DIMS, PUBLIC
 from .strictjson import parse_json
 
 TYPE_CHECKING = False
@@ -59,6 +59,10 @@ class Array:
     def tolist(self) -> Any:
         """Nested lists of Python numbers; of a 0-d array a number."""
         return _nested(self.flat.tolist(), self.shape)
+
+    def copy(self) -> Array:
+        """The same numbers in memory of their own."""
+        return Array(self.dtype, self.shape, bytearray(self.memory))
 
     def save(self, path: str) -> None:
         """Write a .npy file."""
@@ -120,7 +124,8 @@ def read_safetensors(data: memoryview, where: str) -> dict[str, Array]:
             start, stop = row["data_offsets"]
         except (KeyError, TypeError, ValueError):
             raise wrong(f"tensor {name!r} has a malformed entry") from None
-        if (not isinstance(shape, list) or any(type(d) is not int or d < 0 for d in shape)
+        if (not isinstance(shape, list) or len(shape) > MOST_DIMS
+                or any(type(d) is not int or d < 0 for d in shape)
                 or type(start) is not int or type(stop) is not int
                 or not 0 <= start <= stop <= len(body)
                 or count(shape) * DTYPES[dtype][1] != stop - start):
@@ -189,9 +194,15 @@ def write_npy(path: str, array: Array) -> None:
     header += " " * (-(len(header) + 11) % 64) + "\n"
     part = f"{path}.part{os.getpid()}"
     try:
-        with open(part, "wb") as file:
-            file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
-            file.write(array.memory)
-        os.replace(part, path)
+        with open(part, "xb") as file:
+            try:
+                file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)))
+                file.write(header.encode())
+                file.write(array.memory)
+                file.flush()
+                os.replace(part, path)
+            except OSError:
+                os.unlink(part)
+                raise
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from None

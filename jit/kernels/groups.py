@@ -86,7 +86,8 @@ class Lowering:
         inside = {f"i{d}" for d in group.reduced}
         outer = tuple(v for v in loops if v.name not in inside)
         inner = tuple(v for v in loops if v.name in inside)
-        if group.reduced and not inner:  # every reduced dim is 1: still one sweep
+        folds = any(isinstance(n.op.kernel, fam.Reduce) for n in group.nodes)
+        if folds and not inner:  # every reduced dim is 1, or there is none: still one sweep
             inner = (Var("i_one", Index.of(1)),)
         count = max(self.pass_of.values(), default=0) + 1
         self._keep(count)

@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from eager.ops.errors import CompileError
+
 _DIGEST = 32
 _DEFAULT_SIZE = 1 << 30
 
@@ -45,7 +47,10 @@ def folder() -> Path | None:
 
 
 def digest(*parts: Any) -> str:
-    """A key of values; 1, True, 1.0 and 0.0, -0.0 differ."""
+    """A key of plain values and tuples or lists of them; 1, True, 1.0 and 0.0, -0.0 differ.
+
+    TypeError for anything else, whose text may leave out what matters.
+    """
     h = hashlib.sha256()
     for p in parts:
         _feed(h, p)
@@ -62,8 +67,10 @@ def _feed(h: Any, value: Any) -> None:
         for v in value:
             _feed(h, v)
         return
-    else:
+    elif value is None or isinstance(value, (str, int)):
         data = repr(value).encode()
+    else:
+        raise TypeError(f"a cache key is made of plain values, got {type(value).__name__}")
     h.update(f"{type(value).__name__}:{len(data)};".encode() + data)
 
 
@@ -87,6 +94,8 @@ def get(key: str) -> bytes | None:
         with contextlib.suppress(OSError):
             path.replace(path.with_suffix(".damaged"))
         return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # many file systems do not note that a file was read
     return body
 
 
@@ -95,6 +104,7 @@ def put(key: str, body: bytes) -> None:
     path = path_of(key)
     if path is None:
         return
+    limit = size_limit()
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
@@ -106,15 +116,18 @@ def put(key: str, body: bytes) -> None:
             raise
     except OSError:
         return
-    _bound(path.parent)
+    if os.urandom(1)[0] < 4:  # one write in 64
+        shrink(path.parent, limit)
 
 
-def _bound(root: Path) -> None:
-    """Once in a while, drop the oldest blobs beyond the size limit."""
-    if os.urandom(1)[0] >= 4:  # one write in 64
-        return
-    limit = int(os.environ.get("EAGER_JIT_CACHE_SIZE", _DEFAULT_SIZE))
-    shrink(root, limit)
+def size_limit() -> int:
+    """Bytes that the cache may hold: EAGER_JIT_CACHE_SIZE, or 1 GiB."""
+    wanted = os.environ.get("EAGER_JIT_CACHE_SIZE")
+    if not wanted:
+        return _DEFAULT_SIZE
+    if not wanted.isdigit():
+        raise CompileError(f"EAGER_JIT_CACHE_SIZE is a number of bytes, got {wanted!r}")
+    return int(wanted)
 
 
 def shrink(root: Path, limit: int) -> None:

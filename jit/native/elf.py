@@ -132,12 +132,15 @@ class _Linker:
         """Count GOT slots, stubs and relocations that the loader must do."""
         left = 0
         for k, o in enumerate(self.objects):
-            for number, _ in o.loaded():
+            for number, section in o.loaded():
                 for r in o.relocations.get(number, ()):
                     rule = self.machine.rules.get(r.kind)
                     if rule is None:
                         raise CompileError(f"{self.machine.name} relocation {r.kind} is unknown")
                     key = self.key(k, r.symbol)
+                    if rule.needs == POINTER and not section.flags & SHF_WRITE:
+                        raise CompileError(f"section {section.name!r} holds an address, and the "
+                                           f"loader cannot write there; compile for PIC")
                     foreign = isinstance(key, str) and key in self.undefined
                     if rule.needs == GOT:
                         self.got.setdefault(key, len(self.got))

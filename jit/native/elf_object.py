@@ -14,6 +14,8 @@ SHF_WRITE, SHF_ALLOC, SHF_EXEC, SHF_TLS = 1, 2, 4, 0x400
 SHN_UNDEF, SHN_ABS, SHN_COMMON = 0, 0xFFF1, 0xFFF2
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 
+_RUN_AT_LOAD = (".init_array", ".fini_array", ".ctors", ".dtors", ".preinit_array")
+
 
 @dataclass(eq=False)
 class Section:
@@ -91,6 +93,8 @@ def read_object(data: bytes) -> Object:
                 for offset, info, addend in struct.iter_unpack("<QQq", s.data)]
         if s.flags & SHF_TLS:
             raise CompileError("thread-local storage is not linked")
+        if s.name.startswith(_RUN_AT_LOAD):
+            raise CompileError(f"section {s.name!r}: nothing runs when a program is loaded")
     return found
 
 

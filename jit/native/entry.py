@@ -22,9 +22,9 @@ from jit.native import loader
 MOST_PORTS, MOST_DIMS = 64, 8
 _PORT = 2 + MOST_DIMS
 #: Offsets into the descriptor, in 64-bit words; the order of ``Descriptor`` in ``c/entry.c``.
-(RUN, WEIGHTS, STATE, ARENA, ARENA_BYTES, FALLBACK, BUSY, EPOCH, SEEN, RELEASE_FROM, POOL, LEVEL,
- INPUTS, OUTPUTS, NDIMS) = range(15)
-LOW = 15
+(RUN, WEIGHTS, STATE, ARENA, ARENA_BYTES, FALLBACK, FAILED, BUSY, EPOCH, SEEN, RELEASE_FROM, POOL,
+ LEVEL, INPUTS, OUTPUTS, NDIMS) = range(16)
+LOW = 16
 HIGH = LOW + MOST_DIMS
 ROOMY = HIGH + MOST_DIMS
 PORTS = ROOMY + MOST_DIMS
@@ -57,18 +57,21 @@ class Entry:
 
 def make_entry(run: int, inputs: Sequence[EntryPort], outputs: Sequence[EntryPort],
                ranges: Sequence[tuple[int, int]], epoch: int, pool: int, level: int,
-               fallback: Callable[..., Any]) -> Entry | None:
+               fallback: Callable[..., Any], failed: Callable[[int, int, int], Any]
+               ) -> Entry | None:
     """A native function over arrays, or None where there can be none.
 
     Weights, state, arena and ``roomy`` are set in the descriptor before the first call is
-    served; until then everything goes to ``fallback``.
+    served; until then everything goes to ``fallback``, and so does what the ports do not say.
+    ``failed(code, node, value)`` raises for a run that reported an error.
     """
     ports = [*inputs, *outputs]
     if (not available() or not outputs or len(inputs) > MOST_PORTS or len(outputs) > MOST_PORTS
             or len(ranges) > MOST_DIMS or any(len(p.shape) > MOST_DIMS for p in ports)):
         return None
     d = np.zeros(PORTS + _PORT * len(ports), np.int64)
-    d[RUN], d[FALLBACK], d[EPOCH], d[SEEN] = run, id(fallback), epoch, -1
+    d[RUN], d[FALLBACK], d[FAILED] = run, id(fallback), id(failed)
+    d[EPOCH], d[SEEN] = epoch, -1
     d[POOL], d[LEVEL] = pool, level
     d[INPUTS], d[OUTPUTS], d[NDIMS] = len(inputs), len(outputs), len(ranges)
     d[RELEASE_FROM] = np.iinfo(np.int64).max
@@ -83,7 +86,7 @@ def make_entry(run: int, inputs: Sequence[EntryPort], outputs: Sequence[EntryPor
     new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object,
                                                    ctypes.c_void_p]
     call = new(ctypes.addressof(method), d, None)
-    return Entry(call, d, (method, fallback, ports))
+    return Entry(call, d, (method, fallback, failed, ports))
 
 
 @functools.cache

@@ -5,11 +5,25 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from typing import Any
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from eager.ops.errors import CompileError
 
 _loaded: list[Any] = []  # never unloaded: a thread or a caller may be inside
+_one = threading.RLock()  # a process has one runtime and one watch on forks
+
+
+class Forked(Protocol):
+    """What has state of threads that a child of the process lacks."""
+
+    def after_fork(self) -> None: ...
+
+
+_forked: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
 def load(image: bytes, name: str = "program") -> ctypes.CDLL:
@@ -61,14 +75,36 @@ def address(library: ctypes.CDLL, symbol: str) -> int:
     return value
 
 
-@functools.cache
 def runtime() -> ctypes.CDLL:
     """The thread pool and the entry of this process."""
+    with _one:
+        return _runtime()
+
+
+@functools.cache
+def _runtime() -> ctypes.CDLL:
     from jit.compiler import runtime_object
 
     library = load(runtime_object(), "eager-jit-runtime")
     os.register_at_fork(after_in_child=library.ej_pool_after_fork)
     return library
+
+
+def tell_of_forks(one: Forked) -> None:
+    """Have ``one.after_fork()`` called in children of this process, as long as it lives."""
+    with _one:
+        _watch_forks()
+        _forked.add(one)
+
+
+@functools.cache
+def _watch_forks() -> None:
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _after_fork() -> None:
+    for one in _forked:
+        one.after_fork()
 
 
 @functools.cache
@@ -95,18 +131,31 @@ def thread_count() -> int:
     return max(1, min(cores, _quota() or cores))
 
 
-def _quota() -> int | None:
-    """Whole cores of the cgroup's CPU quota (version 2, then 1)."""
+def _quota(own: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> int | None:
+    """Whole cores that the tightest of the process's cgroups leaves; None for all."""
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            limit, period = file.read().split()
-        return None if limit == "max" else max(1, int(limit) // int(period))
-    except (OSError, ValueError):
-        pass
-    try:
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-            limit_us = int(file.read())
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-            return None if limit_us <= 0 else max(1, limit_us // int(file.read()))
-    except (OSError, ValueError):
+        lines = Path(own).read_text().splitlines()
+    except OSError:
         return None
+    found = [share for line in lines for share in _shares(line, Path(root))]
+    return max(1, int(min(found))) if found else None
+
+
+def _shares(line: str, root: Path) -> Iterator[float]:
+    """Cores by each quota from one line of ``/proc/self/cgroup`` up to the root."""
+    _, controllers, path = line.split(":", 2)
+    for folder in (PurePosixPath(path), *PurePosixPath(path).parents):
+        below = str(folder).lstrip("/")
+        try:
+            if not controllers:  # version 2
+                limit, period = (root / below / "cpu.max").read_text().split()
+            elif "cpu" in controllers.split(","):
+                at = root / "cpu" / below
+                limit = (at / "cpu.cfs_quota_us").read_text()
+                period = (at / "cpu.cfs_period_us").read_text()
+            else:
+                return
+            if limit != "max" and int(limit) > 0:
+                yield int(limit) / int(period)
+        except (OSError, ValueError):
+            continue

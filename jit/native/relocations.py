@@ -82,8 +82,11 @@ def _page21(image: Image, place: int, target: int, addend: int) -> None:
 
 def _low12(shift: int) -> Callable[[Image, int, int, int], None]:
     def patch(image: Image, place: int, target: int, addend: int) -> None:
-        low = ((target + addend) & 0xFFF) >> shift
-        _put(image, place, _word(image, place) | low << 10)
+        low = (target + addend) & 0xFFF
+        if low & ((1 << shift) - 1):
+            raise CompileError(f"address {target + addend:#x} is no multiple of {1 << shift}, "
+                               f"which the instruction that reads it needs")
+        _put(image, place, _word(image, place) | low >> shift << 10)
     return patch
 
 

@@ -109,9 +109,43 @@ def test_a_failed_write_leaves_nothing(model, tmp_path, monkeypatch):
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o755), (0o077, 0o700)])
+def test_the_umask_says_who_may_read_it(umask, mode, model, tmp_path):
+    before = os.umask(umask)
+    try:
+        export.save(model[1], tmp_path / "a.art")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.art").stat().st_mode & 0o777 == mode
+
+
+WITHOUT_TOOLS = """
+import shutil, sys
+import eager, export, jit
+assert not any(map(shutil.which, ("cc", "gcc", "clang", "ld", "as", "ld.lld", "zig")))
+layer = eager.nn.Linear(3, 2)
+export.save(jit.trace(layer, (eager.ones(4, 3),)), sys.argv[1])
+"""
+
+
+def test_no_compiler_is_needed(tmp_path):
+    """With nothing on the PATH, and nothing that was compiled before."""
+    (tmp_path / "bin").mkdir()
+    env = {"PATH": str(tmp_path / "bin"), "PYTHONPATH": os.getcwd(),
+           "EAGER_JIT_CACHE": str(tmp_path / "cache")}
+    path = str(tmp_path / "a.art")
+    subprocess.run([sys.executable, "-c", WITHOUT_TOOLS, path], env=env, check=True)
+    done = subprocess.run([sys.executable, "-I", "-S", path, "--verify"], env=env, check=True,
+                          capture_output=True, text=True)
+    assert done.stdout.startswith("the example is reproduced within ")
+
+
 def test_a_folder_that_is_not_there(model, tmp_path):
     with pytest.raises(ArtifactError, match="cannot be written: No such file"):
         export.save(model[1], tmp_path / "no" / "a.art")
+    with pytest.raises(ArtifactError, match="cannot be written: "):
+        export.save(model[1], tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_four_gibibytes_are_refused(monkeypatch):

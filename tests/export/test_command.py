@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -112,6 +116,38 @@ def test_bad_usage(arguments, words, model_art, x_npy, capsys):
 def test_bad_usage_of_an_artifact(model_art, capsys):
     assert main(["more"], artifact=model_art) == 2
     assert f"usage: {model_art} [options]" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough(model_art):
+    """As ``| head -1`` has: no traceback, and no complaint when Python exits."""
+    for arguments in (["info", model_art], ["--help"]):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            done = subprocess.run([sys.executable, "-m", "export", *arguments], stdout=write,
+                                  stderr=subprocess.PIPE, text=True)
+        finally:
+            os.close(write)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_error_prints_nothing_that_a_terminal_obeys(model_art, tmp_path, capsys):
+    def elsewhere(manifest):
+        manifest["targets"] = {"\x1b[2J": manifest["targets"]["x86_64-linux"]}
+
+    path = rebuilt(model_art, tmp_path / "a.art", manifest=elsewhere)
+    assert main(["verify", path, "--trust"]) == 1
+    error = capsys.readouterr().err
+    assert "\x1b" not in error and r"holds code for \x1b[2J, and this is" in error
+
+
+def test_an_output_that_cannot_be_put_in_place_leaves_nothing(model_art, x_npy, tmp_path, capsys):
+    (tmp_path / "y.npy").mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert main(["run", model_art, "--trust", "--input", x_npy, "--output",
+                 str(tmp_path / "y.npy")]) == 1
+    assert "y.npy: cannot be written: Is a directory" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_help(model_art, capsys):

@@ -186,6 +186,7 @@ def row(start=0, stop=16, dtype="F32", shape=(4,)):
     (safetensors_file({"a": row(dtype=[])}), "malformed entry"),
     (safetensors_file({"a": row(shape=(3,))}), r"f32 \[3\] is not bytes 0 to 16"),
     (safetensors_file({"a": row(shape=(-4, -1))}), "is not bytes"),
+    (safetensors_file({"a": row(shape=(4, *[1] * 32))}), "is not bytes"),
     (safetensors_file({"a": row(shape=(True, 4))}), "is not bytes"),
     (safetensors_file({"a": row(0, 32, shape=(8,))}), "is not bytes 0 to 32 of 16"),
     (safetensors_file({"a": row(16, 0)}), "is not bytes"),

@@ -12,7 +12,6 @@ import pytest
 
 import eager
 from export import runner
-from export.runner import ArtifactError
 from jit.program import Program
 from jit.targets.isa import host_levels
 
@@ -23,10 +22,11 @@ X86 = pytest.mark.skipif("v2" not in host_levels(), reason="levels are of x86-64
 def run_file(path: str, x: np.ndarray, tmp_path, *before: str, **environment: str):
     """A process that is given the artifact itself and no packages."""
     np.save(tmp_path / "x.npy", x)
+    x_npy, y_npy = str(tmp_path / "x.npy"), str(tmp_path / "y.npy")
     done = subprocess.run(
-        [*before, sys.executable, "-I", "-S", path, "--input", str(tmp_path / "x.npy"), "--output",
-         str(tmp_path / "y.npy")], env={**os.environ, **environment}, capture_output=True, text=True)
-    return done, np.load(tmp_path / "y.npy") if done.returncode == 0 else None
+        [*before, sys.executable, "-I", "-S", path, "--input", x_npy, "--output", y_npy],
+        env={**os.environ, **environment}, capture_output=True, text=True)
+    return done, np.load(y_npy) if done.returncode == 0 else None
 
 
 @pytest.fixture(scope="module", params=host_levels())
@@ -74,25 +74,3 @@ def test_the_file_chooses_by_the_cpu_it_meets(network, tmp_path):
     done, _ = run_file(network.path, x, tmp_path, emulator, "-cpu", "core2duo")
     assert done.returncode == 1
     assert "this CPU has level v1, and the artifact has only v2, v3, v4" in done.stderr
-
-
-@X86
-def test_levels_that_are_not_there(pick_art, model_art, monkeypatch):
-    monkeypatch.setenv("EAGER_JIT_LEVEL", "v4")  # this artifact has v2 and v3
-    with pytest.raises(ArtifactError, match="EAGER_JIT_LEVEL=v4 is not in the artifact, which has "
-                                            "v2, v3"):
-        runner.load(pick_art, trust=True)
-    monkeypatch.setenv("EAGER_JIT_LEVEL", "v9")
-    with pytest.raises(ArtifactError, match="EAGER_JIT_LEVEL=v9 is not in the artifact"):
-        runner.load(model_art, trust=True)
-    if "v4" not in host_levels():
-        monkeypatch.setenv("EAGER_JIT_LEVEL", "v4")
-        with pytest.raises(ArtifactError, match="EAGER_JIT_LEVEL=v4 is above this CPU's level v"):
-            runner.load(model_art, trust=True)
-
-
-@pytest.mark.parametrize("threads", ["0", "-1", "many", "1.5", "\u00b2"])
-def test_a_wrong_number_of_threads(threads, model_art, monkeypatch):
-    monkeypatch.setenv("EAGER_JIT_THREADS", threads)
-    with pytest.raises(ArtifactError, match="EAGER_JIT_THREADS is a number from 1"):
-        runner.load(model_art, trust=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from ast import literal_eval
 from pathlib import Path
 
@@ -44,6 +45,25 @@ def test_an_artifact_is_executable(model_art, x, tmp_path):
     done = subprocess.run([model_art, "--input", str(tmp_path / "x.npy")], env=env,
                           capture_output=True, text=True)
     assert done.stdout.startswith("output0: float32 [5, 4]"), done.stderr
+
+
+def test_a_start_is_short(model_art, x, tmp_path, record_property):
+    """From the start of the process to the printed result, beside a Python that does nothing."""
+    np.save(tmp_path / "x.npy", x)
+
+    def fastest(*arguments: str) -> float:
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            assert bare(*arguments).returncode == 0
+            times.append(time.perf_counter() - start)
+        return 1e3 * min(times)
+
+    floor = fastest("-c", "pass")
+    run = fastest(model_art, "--input", str(tmp_path / "x.npy"))
+    print(f"process start to first result: {run:.1f} ms; an empty Python takes {floor:.1f} ms")
+    record_property("start_ms", run)
+    assert run < 8 * floor
 
 
 def test_what_a_run_imports(model_art, x, tmp_path):

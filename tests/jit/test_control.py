@@ -18,7 +18,7 @@ from eager.ops.errors import TraceError
 from jit.graph import walk
 from jit.text import parse_graph
 from jit.tracer import trace_graph
-from tests.replay import agrees
+from tests.replay import Compiled, Replay, agrees
 
 rng = np.random.default_rng(0)
 
@@ -78,7 +78,8 @@ def test_a_dynamic_size_inside() -> None:
 
 
 # --- state -------------------------------------------------------------------------------------
-def test_state_is_written_only_by_the_branch_that_holds() -> None:
+@pytest.mark.parametrize("run", [Replay, Compiled])
+def test_state_is_written_only_by_the_branch_that_holds(run: Any) -> None:
     seen, total = eager.zeros(3), eager.zeros(())
 
     def fn(x: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ def test_state_is_written_only_by_the_branch_that_holds() -> None:
 
         return jit.cond(x.sum() > 0, keep, lambda: total.add_(1.0) * 1.0) + total
 
-    agrees(fn, *both(3, calls=6))
+    agrees(fn, *both(3, calls=6), run=run)
 
 
 def test_a_step_is_left_out_where_the_loss_is_too_large() -> None:
@@ -157,9 +158,11 @@ def gradients(true: Callable[..., Any], false: Callable[..., Any], w: Tensor) ->
     return fn
 
 
-def test_gradients_recompute_the_branch() -> None:
+@pytest.mark.parametrize("run", [Replay, Compiled])
+def test_gradients_recompute_the_branch(run: Any) -> None:
     w = nn.Parameter(floats(3))
-    traced = agrees(gradients(lambda x, w: (x * w).tanh(), lambda x, w: w.exp() - x, w), *both(3))
+    traced = agrees(gradients(lambda x, w: (x * w).tanh(), lambda x, w: w.exp() - x, w), *both(3),
+                    run=run)
     assert count(traced.graph, "cond") == 2
 
 

@@ -21,7 +21,7 @@ from eager.ops.errors import OpError, TraceError
 from eager.ops.types import F32, Type
 from jit.report.findings import report
 from jit.tracer import Traced, trace_graph
-from tests.replay import Replay, agrees, close
+from tests.replay import Compiled, Replay, agrees, close
 
 rng = np.random.default_rng(0)
 
@@ -148,6 +148,13 @@ def test_gradients_that_were_there_are_added_to() -> None:
     traced = agrees(accumulate, (floats(2, 3),), (floats(2, 3),))
     assert held is not None and ("buffer", "weight.grad") in kinds(traced)
     assert "adds to" in report(traced)
+
+
+def test_a_compiled_training_step() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+    model[0].bias.requires_grad_(False)  # its true gradient is 0: what moves it is rounding
+    step = training(model, optim.Adam(model.parameters()))
+    agrees(step, *[(floats(4, 8), labels(4, 3)) for _ in range(4)], run=Compiled, atol=1e-4)
 
 
 # --- as found ----------------------------------------------------------------------------------

@@ -43,7 +43,9 @@ static program *pick(int64_t wanted) {
 }
 #else
 EXPORT int64_t ej_level(void) { return 2; }
-static program *pick(int64_t wanted) { return wanted == 0 || wanted == 2 ? ej_program__aarch64 : 0; }
+static program *pick(int64_t wanted) {
+    return wanted == 0 || wanted == 2 ? ej_program__aarch64 : 0;
+}
 #endif
 
 EXPORT int32_t ej_run(const ej_call *c) {

@@ -1,8 +1,9 @@
 /* One Python function for all programs (METH_FASTCALL): NumPy arrays in, NumPy arrays out.
 
    `self` is an int64 array whose data is the descriptor below.  Exactly what the descriptor
-   says is taken; everything else goes to the Python fallback, which converts it or words the
-   error.  No address of this process is in the code, so the object can be cached. */
+   says is taken; everything else goes to the Python fallback, which converts it or words what is
+   wrong.  A run that fails is not run again: its code goes to `failed`, which raises.  No
+   address of this process is in the code, so the object can be cached. */
 #include "ej.h"
 #include <stddef.h>
 #define EXPORT __attribute__((visibility("default")))
@@ -20,7 +21,7 @@ typedef struct {
     void *const *state;
     void *arena;
     L arena_bytes;
-    O *fallback;
+    O *fallback, *failed;
     L busy;
     const L *epoch;      /* counts in-place writes; equal to `seen` while weights are fresh */
     L seen;
@@ -38,6 +39,7 @@ extern O *PyObject_Vectorcall(O *, O *const *, size_t, O *);
 extern void Py_IncRef(O *), Py_DecRef(O *);
 extern void *PyEval_SaveThread(void);
 extern void PyEval_RestoreThread(void *);
+extern O *PyLong_FromLongLong(long long);
 extern O *PyTuple_New(L);
 extern int PyTuple_SetItem(O *, L, O *);
 
@@ -61,6 +63,17 @@ static int fits(const Port *p, const A *a, L *dims, const Descriptor *d) {
     return 1;
 }
 
+/* Raises what the error says, by Python's own words. */
+static O *fail(const Descriptor *d, int32_t code, const ej_error *error) {
+    const int64_t parts[] = {error->code ? error->code : code, error->node, error->value};
+    O *args[3], *found = NULL;
+    size_t made = 0;
+    while (made < 3 && (args[made] = PyLong_FromLongLong(parts[made]))) made++;
+    if (made == 3) found = PyObject_Vectorcall(d->failed, args, 3, NULL);
+    while (made--) Py_DecRef(args[made]);
+    return found;
+}
+
 EXPORT O *ej_entry(O *self, O *const *args, L count) {
     Descriptor *d = *(Descriptor **)((char *)self + 16);
     const void *in[MOST_PORTS];
@@ -78,7 +91,10 @@ EXPORT O *ej_entry(O *self, O *const *args, L count) {
     for (L k = 0; k < d->outputs; k++) {
         const Port *p = &d->ports[d->inputs + k];
         L shape[MOST_DIMS];
-        for (L j = 0; j < p->nd; j++) shape[j] = p->dims[j] < 0 ? dims[-1 - p->dims[j]] : p->dims[j];
+        for (L j = 0; j < p->nd; j++) {
+            L size = p->dims[j];
+            shape[j] = size < 0 ? dims[-1 - size] : size;
+        }
         Py_IncRef((O *)p->descr);
         made[k] = ej_entry_slots.empty((int)p->nd, shape, (O *)p->descr, 0);
         if (!made[k]) {
@@ -88,7 +104,7 @@ EXPORT O *ej_entry(O *self, O *const *args, L count) {
         }
         out[k] = ((A *)made[k])->data;
     }
-    ej_error error;
+    ej_error error = {0, -1, 0};
     ej_call call = {sizeof call, EJ_ABI, d->weights, d->state, d->arena, d->arena_bytes, in, out,
                     dims, NULL, d->pool, &error, d->level};
     int32_t code;
@@ -101,11 +117,14 @@ EXPORT O *ej_entry(O *self, O *const *args, L count) {
     __atomic_store_n(&d->busy, 0, __ATOMIC_RELEASE);
     if (code) {
         for (L k = 0; k < d->outputs; k++) Py_DecRef(made[k]);
-        goto elsewhere;
+        return fail(d, code, &error);
     }
     if (d->outputs == 1) return made[0];
     O *all = PyTuple_New(d->outputs);
-    for (L k = 0; k < d->outputs; k++) PyTuple_SetItem(all, k, made[k]);
+    for (L k = 0; k < d->outputs; k++) {
+        if (all) PyTuple_SetItem(all, k, made[k]);
+        else Py_DecRef(made[k]);
+    }
     return all;
 release:
     __atomic_store_n(&d->busy, 0, __ATOMIC_RELEASE);

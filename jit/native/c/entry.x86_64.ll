@@ -8,391 +8,472 @@ target triple = "x86_64-unknown-linux5.10.0-gnu2.31.0"
 %struct.Port = type { i64, i64, [8 x i64] }
 
 @ej_entry_slots = local_unnamed_addr global %struct.anon zeroinitializer, align 8
+@__const.ej_entry.error = private unnamed_addr constant %struct.ej_error { i64 0, i64 -1, i64 0 }, align 8
 
 ; Function Attrs: nounwind optsize uwtable
 define ptr @ej_entry(ptr noundef readonly captures(none) %0, ptr noundef %1, i64 noundef %2) local_unnamed_addr {
-  %4 = alloca [64 x ptr], align 16
-  %5 = alloca [64 x ptr], align 16
+  %4 = alloca [3 x i64], align 16
+  %5 = alloca [3 x ptr], align 16
   %6 = alloca [64 x ptr], align 16
-  %7 = alloca [8 x i64], align 16
-  %8 = alloca [8 x i64], align 16
-  %9 = alloca %struct.ej_error, align 8
-  %10 = alloca %struct.ej_call, align 8
-  %11 = getelementptr inbounds nuw i8, ptr %0, i64 16
-  %12 = load ptr, ptr %11, align 8
-  call void @llvm.lifetime.start.p0(ptr nonnull %4)
-  call void @llvm.lifetime.start.p0(ptr nonnull %5)
+  %7 = alloca [64 x ptr], align 16
+  %8 = alloca [64 x ptr], align 16
+  %9 = alloca [8 x i64], align 16
+  %10 = alloca [8 x i64], align 16
+  %11 = alloca %struct.ej_error, align 8
+  %12 = alloca %struct.ej_call, align 8
+  %13 = getelementptr inbounds nuw i8, ptr %0, i64 16
+  %14 = load ptr, ptr %13, align 8
   call void @llvm.lifetime.start.p0(ptr nonnull %6)
   call void @llvm.lifetime.start.p0(ptr nonnull %7)
-  %13 = getelementptr inbounds nuw i8, ptr %12, i64 96
-  %14 = load i64, ptr %13, align 8
-  %15 = icmp eq i64 %2, %14
-  br i1 %15, label %16, label %245
-
-16:                                               ; preds = %3
-  %17 = getelementptr inbounds nuw i8, ptr %12, i64 56
-  %18 = load ptr, ptr %17, align 8
-  %19 = load i64, ptr %18, align 8
-  %20 = getelementptr inbounds nuw i8, ptr %12, i64 64
-  %21 = load i64, ptr %20, align 8
-  %22 = icmp eq i64 %19, %21
-  br i1 %22, label %23, label %245
-
-23:                                               ; preds = %16
-  %24 = getelementptr inbounds nuw i8, ptr %12, i64 48
-  %25 = atomicrmw xchg ptr %24, i64 1 acquire, align 8
-  %26 = icmp eq i64 %25, 0
-  br i1 %26, label %27, label %245
-
-27:                                               ; preds = %23
-  %28 = getelementptr inbounds nuw i8, ptr %12, i64 112
-  %29 = load i64, ptr %28, align 8
-  %30 = icmp sgt i64 %29, 0
-  br i1 %30, label %40, label %31
-
-31:                                               ; preds = %40, %27
-  %32 = load i64, ptr %13, align 8
-  %33 = icmp sgt i64 %32, 0
-  br i1 %33, label %34, label %45
-
-34:                                               ; preds = %31
-  %35 = getelementptr inbounds nuw i8, ptr %12, i64 312
-  %36 = load ptr, ptr @ej_entry_slots, align 8
-  %37 = getelementptr inbounds nuw i8, ptr %12, i64 120
-  %38 = getelementptr inbounds nuw i8, ptr %12, i64 184
-  %39 = getelementptr inbounds nuw i8, ptr %12, i64 248
-  br label %46
-
-40:                                               ; preds = %27, %40
-  %41 = phi i64 [ %43, %40 ], [ 0, %27 ]
-  %42 = getelementptr inbounds nuw i64, ptr %7, i64 %41
-  store i64 -1, ptr %42, align 8
-  %43 = add nuw nsw i64 %41, 1
-  %44 = icmp slt i64 %43, %29
-  br i1 %44, label %40, label %31
-
-45:                                               ; preds = %110, %31
-  br i1 %30, label %122, label %116
-
-46:                                               ; preds = %34, %110
-  %47 = phi i64 [ 0, %34 ], [ %114, %110 ]
-  %48 = getelementptr inbounds nuw %struct.Port, ptr %35, i64 %47
-  %49 = getelementptr inbounds nuw ptr, ptr %1, i64 %47
-  %50 = load ptr, ptr %49, align 8
-  %51 = getelementptr inbounds nuw i8, ptr %50, i64 8
-  %52 = load ptr, ptr %51, align 8
-  %53 = icmp eq ptr %52, %36
-  br i1 %53, label %54, label %244
-
-54:                                               ; preds = %46
-  %55 = getelementptr inbounds nuw i8, ptr %50, i64 56
-  %56 = load ptr, ptr %55, align 8
-  %57 = ptrtoint ptr %56 to i64
-  %58 = load i64, ptr %48, align 8
-  %59 = icmp eq i64 %58, %57
-  br i1 %59, label %60, label %244
-
-60:                                               ; preds = %54
-  %61 = getelementptr inbounds nuw i8, ptr %50, i64 64
-  %62 = load i32, ptr %61, align 8
-  %63 = and i32 %62, 257
-  %64 = icmp eq i32 %63, 257
-  br i1 %64, label %65, label %244
-
-65:                                               ; preds = %60
-  %66 = getelementptr inbounds nuw i8, ptr %50, i64 24
-  %67 = load i32, ptr %66, align 8
-  %68 = sext i32 %67 to i64
-  %69 = getelementptr inbounds nuw i8, ptr %48, i64 8
-  %70 = load i64, ptr %69, align 8
-  %71 = icmp eq i64 %70, %68
-  br i1 %71, label %72, label %244
-
-72:                                               ; preds = %65
-  %73 = icmp sgt i32 %67, 0
-  br i1 %73, label %74, label %110
-
-74:                                               ; preds = %72
-  %75 = getelementptr inbounds nuw i8, ptr %48, i64 16
-  %76 = getelementptr inbounds nuw i8, ptr %50, i64 32
-  %77 = load ptr, ptr %76, align 8
-  br label %78
-
-78:                                               ; preds = %107, %74
-  %79 = phi i64 [ 0, %74 ], [ %108, %107 ]
-  %80 = getelementptr inbounds nuw i64, ptr %75, i64 %79
-  %81 = load i64, ptr %80, align 8
-  %82 = getelementptr inbounds nuw i64, ptr %77, i64 %79
-  %83 = load i64, ptr %82, align 8
-  %84 = icmp sgt i64 %81, -1
-  br i1 %84, label %85, label %87
-
-85:                                               ; preds = %78
-  %86 = icmp eq i64 %81, %83
-  br i1 %86, label %107, label %244
-
-87:                                               ; preds = %78
-  %88 = xor i64 %81, -1
-  %89 = getelementptr inbounds nuw i64, ptr %7, i64 %88
-  %90 = load i64, ptr %89, align 8
-  %91 = icmp slt i64 %90, 0
-  br i1 %91, label %92, label %105
-
-92:                                               ; preds = %87
-  %93 = getelementptr inbounds nuw i64, ptr %37, i64 %88
-  %94 = load i64, ptr %93, align 8
-  %95 = icmp slt i64 %83, %94
-  br i1 %95, label %244, label %96
-
-96:                                               ; preds = %92
-  %97 = getelementptr inbounds nuw i64, ptr %38, i64 %88
-  %98 = load i64, ptr %97, align 8
-  %99 = icmp sgt i64 %83, %98
-  br i1 %99, label %244, label %100
-
-100:                                              ; preds = %96
-  %101 = getelementptr inbounds nuw i64, ptr %39, i64 %88
-  %102 = load i64, ptr %101, align 8
-  %103 = icmp sgt i64 %83, %102
-  br i1 %103, label %244, label %104
-
-104:                                              ; preds = %100
-  store i64 %83, ptr %89, align 8
-  br label %107
-
-105:                                              ; preds = %87
-  %106 = icmp eq i64 %90, %83
-  br i1 %106, label %107, label %244
-
-107:                                              ; preds = %105, %104, %85
-  %108 = add nuw nsw i64 %79, 1
-  %109 = icmp slt i64 %108, %68
-  br i1 %109, label %78, label %110
-
-110:                                              ; preds = %107, %72
-  %111 = getelementptr inbounds nuw i8, ptr %50, i64 16
-  %112 = load ptr, ptr %111, align 8
-  %113 = getelementptr inbounds nuw ptr, ptr %4, i64 %47
-  store ptr %112, ptr %113, align 8
-  %114 = add nuw nsw i64 %47, 1
-  %115 = icmp slt i64 %114, %32
-  br i1 %115, label %46, label %45
-
-116:                                              ; preds = %122, %45
-  %117 = phi i64 [ 1, %45 ], [ %127, %122 ]
-  %118 = getelementptr inbounds nuw i8, ptr %12, i64 104
-  %119 = getelementptr inbounds nuw i8, ptr %12, i64 312
-  %120 = load i64, ptr %118, align 8
-  %121 = icmp sgt i64 %120, 0
-  br i1 %121, label %130, label %180
-
-122:                                              ; preds = %45, %122
-  %123 = phi i64 [ %127, %122 ], [ 1, %45 ]
-  %124 = phi i64 [ %128, %122 ], [ 0, %45 ]
-  %125 = getelementptr inbounds nuw i64, ptr %7, i64 %124
-  %126 = load i64, ptr %125, align 8
-  %127 = mul nsw i64 %126, %123
-  %128 = add nuw nsw i64 %124, 1
-  %129 = icmp eq i64 %128, %29
-  br i1 %129, label %116, label %122
-
-130:                                              ; preds = %116, %173
-  %131 = phi i64 [ %177, %173 ], [ 0, %116 ]
-  %132 = load i64, ptr %13, align 8
-  %133 = getelementptr %struct.Port, ptr %119, i64 %132
-  %134 = getelementptr %struct.Port, ptr %133, i64 %131
   call void @llvm.lifetime.start.p0(ptr nonnull %8)
-  %135 = getelementptr inbounds nuw i8, ptr %134, i64 8
-  %136 = load i64, ptr %135, align 8
-  %137 = icmp sgt i64 %136, 0
-  br i1 %137, label %138, label %140
+  call void @llvm.lifetime.start.p0(ptr nonnull %9)
+  %15 = getelementptr inbounds nuw i8, ptr %14, i64 104
+  %16 = load i64, ptr %15, align 8
+  %17 = icmp eq i64 %2, %16
+  br i1 %17, label %18, label %290
 
-138:                                              ; preds = %130
-  %139 = getelementptr inbounds nuw i8, ptr %134, i64 16
-  br label %153
+18:                                               ; preds = %3
+  %19 = getelementptr inbounds nuw i8, ptr %14, i64 64
+  %20 = load ptr, ptr %19, align 8
+  %21 = load i64, ptr %20, align 8
+  %22 = getelementptr inbounds nuw i8, ptr %14, i64 72
+  %23 = load i64, ptr %22, align 8
+  %24 = icmp eq i64 %21, %23
+  br i1 %24, label %25, label %290
 
-140:                                              ; preds = %162, %130
-  %141 = load i64, ptr %134, align 8
-  %142 = inttoptr i64 %141 to ptr
-  call void @Py_IncRef(ptr noundef %142)
-  %143 = load ptr, ptr getelementptr inbounds nuw (i8, ptr @ej_entry_slots, i64 8), align 8
-  %144 = load i64, ptr %135, align 8
-  %145 = trunc i64 %144 to i32
-  %146 = load i64, ptr %134, align 8
-  %147 = inttoptr i64 %146 to ptr
-  %148 = call ptr %143(i32 noundef %145, ptr noundef nonnull %8, ptr noundef %147, i32 noundef 0)
-  %149 = getelementptr inbounds nuw ptr, ptr %6, i64 %131
-  store ptr %148, ptr %149, align 8
-  %150 = icmp eq ptr %148, null
-  br i1 %150, label %151, label %173
+25:                                               ; preds = %18
+  %26 = getelementptr inbounds nuw i8, ptr %14, i64 56
+  %27 = atomicrmw xchg ptr %26, i64 1 acquire, align 8
+  %28 = icmp eq i64 %27, 0
+  br i1 %28, label %29, label %290
 
-151:                                              ; preds = %140
-  %152 = icmp eq i64 %131, 0
-  br i1 %152, label %249, label %167
+29:                                               ; preds = %25
+  %30 = getelementptr inbounds nuw i8, ptr %14, i64 120
+  %31 = load i64, ptr %30, align 8
+  %32 = icmp sgt i64 %31, 0
+  br i1 %32, label %42, label %33
 
-153:                                              ; preds = %138, %162
-  %154 = phi i64 [ 0, %138 ], [ %165, %162 ]
-  %155 = getelementptr inbounds nuw i64, ptr %139, i64 %154
-  %156 = load i64, ptr %155, align 8
-  %157 = icmp slt i64 %156, 0
-  br i1 %157, label %158, label %162
+33:                                               ; preds = %42, %29
+  %34 = load i64, ptr %15, align 8
+  %35 = icmp sgt i64 %34, 0
+  br i1 %35, label %36, label %47
 
-158:                                              ; preds = %153
-  %159 = xor i64 %156, -1
-  %160 = getelementptr inbounds nuw i64, ptr %7, i64 %159
-  %161 = load i64, ptr %160, align 8
-  br label %162
+36:                                               ; preds = %33
+  %37 = getelementptr inbounds nuw i8, ptr %14, i64 320
+  %38 = load ptr, ptr @ej_entry_slots, align 8
+  %39 = getelementptr inbounds nuw i8, ptr %14, i64 128
+  %40 = getelementptr inbounds nuw i8, ptr %14, i64 192
+  %41 = getelementptr inbounds nuw i8, ptr %14, i64 256
+  br label %48
 
-162:                                              ; preds = %153, %158
-  %163 = phi i64 [ %161, %158 ], [ %156, %153 ]
-  %164 = getelementptr inbounds nuw i64, ptr %8, i64 %154
-  store i64 %163, ptr %164, align 8
-  %165 = add nuw nsw i64 %154, 1
-  %166 = icmp slt i64 %165, %136
-  br i1 %166, label %153, label %140
+42:                                               ; preds = %29, %42
+  %43 = phi i64 [ %45, %42 ], [ 0, %29 ]
+  %44 = getelementptr inbounds nuw i64, ptr %9, i64 %43
+  store i64 -1, ptr %44, align 8
+  %45 = add nuw nsw i64 %43, 1
+  %46 = icmp slt i64 %45, %31
+  br i1 %46, label %42, label %33
 
-167:                                              ; preds = %151, %167
-  %168 = phi i64 [ %169, %167 ], [ %131, %151 ]
-  %169 = add nsw i64 %168, -1
-  %170 = getelementptr inbounds ptr, ptr %6, i64 %169
-  %171 = load ptr, ptr %170, align 8
-  call void @Py_DecRef(ptr noundef %171)
-  %172 = icmp eq i64 %169, 0
-  br i1 %172, label %249, label %167
+47:                                               ; preds = %112, %33
+  br i1 %32, label %124, label %118
 
-173:                                              ; preds = %140
-  %174 = getelementptr inbounds nuw i8, ptr %148, i64 16
-  %175 = load ptr, ptr %174, align 8
-  %176 = getelementptr inbounds nuw ptr, ptr %5, i64 %131
-  store ptr %175, ptr %176, align 8
-  %177 = add nuw nsw i64 %131, 1
-  call void @llvm.lifetime.end.p0(ptr nonnull %8)
-  %178 = load i64, ptr %118, align 8
-  %179 = icmp slt i64 %177, %178
-  br i1 %179, label %130, label %180
+48:                                               ; preds = %36, %112
+  %49 = phi i64 [ 0, %36 ], [ %116, %112 ]
+  %50 = getelementptr inbounds nuw %struct.Port, ptr %37, i64 %49
+  %51 = getelementptr inbounds nuw ptr, ptr %1, i64 %49
+  %52 = load ptr, ptr %51, align 8
+  %53 = getelementptr inbounds nuw i8, ptr %52, i64 8
+  %54 = load ptr, ptr %53, align 8
+  %55 = icmp eq ptr %54, %38
+  br i1 %55, label %56, label %289
 
-180:                                              ; preds = %173, %116
-  store i32 96, ptr %10, align 8
-  %181 = getelementptr inbounds nuw i8, ptr %10, i64 4
-  store i32 1, ptr %181, align 4
-  %182 = getelementptr inbounds nuw i8, ptr %10, i64 8
-  %183 = getelementptr inbounds nuw i8, ptr %12, i64 8
-  %184 = load ptr, ptr %183, align 8
-  store ptr %184, ptr %182, align 8
-  %185 = getelementptr inbounds nuw i8, ptr %10, i64 16
-  %186 = getelementptr inbounds nuw i8, ptr %12, i64 16
-  %187 = load ptr, ptr %186, align 8
-  store ptr %187, ptr %185, align 8
-  %188 = getelementptr inbounds nuw i8, ptr %10, i64 24
-  %189 = getelementptr inbounds nuw i8, ptr %12, i64 24
-  %190 = load ptr, ptr %189, align 8
-  store ptr %190, ptr %188, align 8
-  %191 = getelementptr inbounds nuw i8, ptr %10, i64 32
-  %192 = getelementptr inbounds nuw i8, ptr %12, i64 32
-  %193 = load i64, ptr %192, align 8
-  store i64 %193, ptr %191, align 8
-  %194 = getelementptr inbounds nuw i8, ptr %10, i64 40
-  store ptr %4, ptr %194, align 8
-  %195 = getelementptr inbounds nuw i8, ptr %10, i64 48
-  store ptr %5, ptr %195, align 8
-  %196 = getelementptr inbounds nuw i8, ptr %10, i64 56
-  store ptr %7, ptr %196, align 8
-  %197 = getelementptr inbounds nuw i8, ptr %10, i64 64
-  store ptr null, ptr %197, align 8
-  %198 = getelementptr inbounds nuw i8, ptr %10, i64 72
-  %199 = getelementptr inbounds nuw i8, ptr %12, i64 80
-  %200 = load ptr, ptr %199, align 8
-  store ptr %200, ptr %198, align 8
-  %201 = getelementptr inbounds nuw i8, ptr %10, i64 80
-  store ptr %9, ptr %201, align 8
-  %202 = getelementptr inbounds nuw i8, ptr %10, i64 88
-  %203 = getelementptr inbounds nuw i8, ptr %12, i64 88
-  %204 = load i64, ptr %203, align 8
-  store i64 %204, ptr %202, align 8
-  %205 = getelementptr inbounds nuw i8, ptr %12, i64 72
+56:                                               ; preds = %48
+  %57 = getelementptr inbounds nuw i8, ptr %52, i64 56
+  %58 = load ptr, ptr %57, align 8
+  %59 = ptrtoint ptr %58 to i64
+  %60 = load i64, ptr %50, align 8
+  %61 = icmp eq i64 %60, %59
+  br i1 %61, label %62, label %289
+
+62:                                               ; preds = %56
+  %63 = getelementptr inbounds nuw i8, ptr %52, i64 64
+  %64 = load i32, ptr %63, align 8
+  %65 = and i32 %64, 257
+  %66 = icmp eq i32 %65, 257
+  br i1 %66, label %67, label %289
+
+67:                                               ; preds = %62
+  %68 = getelementptr inbounds nuw i8, ptr %52, i64 24
+  %69 = load i32, ptr %68, align 8
+  %70 = sext i32 %69 to i64
+  %71 = getelementptr inbounds nuw i8, ptr %50, i64 8
+  %72 = load i64, ptr %71, align 8
+  %73 = icmp eq i64 %72, %70
+  br i1 %73, label %74, label %289
+
+74:                                               ; preds = %67
+  %75 = icmp sgt i32 %69, 0
+  br i1 %75, label %76, label %112
+
+76:                                               ; preds = %74
+  %77 = getelementptr inbounds nuw i8, ptr %50, i64 16
+  %78 = getelementptr inbounds nuw i8, ptr %52, i64 32
+  %79 = load ptr, ptr %78, align 8
+  br label %80
+
+80:                                               ; preds = %109, %76
+  %81 = phi i64 [ 0, %76 ], [ %110, %109 ]
+  %82 = getelementptr inbounds nuw i64, ptr %77, i64 %81
+  %83 = load i64, ptr %82, align 8
+  %84 = getelementptr inbounds nuw i64, ptr %79, i64 %81
+  %85 = load i64, ptr %84, align 8
+  %86 = icmp sgt i64 %83, -1
+  br i1 %86, label %87, label %89
+
+87:                                               ; preds = %80
+  %88 = icmp eq i64 %83, %85
+  br i1 %88, label %109, label %289
+
+89:                                               ; preds = %80
+  %90 = xor i64 %83, -1
+  %91 = getelementptr inbounds nuw i64, ptr %9, i64 %90
+  %92 = load i64, ptr %91, align 8
+  %93 = icmp slt i64 %92, 0
+  br i1 %93, label %94, label %107
+
+94:                                               ; preds = %89
+  %95 = getelementptr inbounds nuw i64, ptr %39, i64 %90
+  %96 = load i64, ptr %95, align 8
+  %97 = icmp slt i64 %85, %96
+  br i1 %97, label %289, label %98
+
+98:                                               ; preds = %94
+  %99 = getelementptr inbounds nuw i64, ptr %40, i64 %90
+  %100 = load i64, ptr %99, align 8
+  %101 = icmp sgt i64 %85, %100
+  br i1 %101, label %289, label %102
+
+102:                                              ; preds = %98
+  %103 = getelementptr inbounds nuw i64, ptr %41, i64 %90
+  %104 = load i64, ptr %103, align 8
+  %105 = icmp sgt i64 %85, %104
+  br i1 %105, label %289, label %106
+
+106:                                              ; preds = %102
+  store i64 %85, ptr %91, align 8
+  br label %109
+
+107:                                              ; preds = %89
+  %108 = icmp eq i64 %92, %85
+  br i1 %108, label %109, label %289
+
+109:                                              ; preds = %107, %106, %87
+  %110 = add nuw nsw i64 %81, 1
+  %111 = icmp slt i64 %110, %70
+  br i1 %111, label %80, label %112
+
+112:                                              ; preds = %109, %74
+  %113 = getelementptr inbounds nuw i8, ptr %52, i64 16
+  %114 = load ptr, ptr %113, align 8
+  %115 = getelementptr inbounds nuw ptr, ptr %6, i64 %49
+  store ptr %114, ptr %115, align 8
+  %116 = add nuw nsw i64 %49, 1
+  %117 = icmp slt i64 %116, %34
+  br i1 %117, label %48, label %47
+
+118:                                              ; preds = %124, %47
+  %119 = phi i64 [ 1, %47 ], [ %129, %124 ]
+  %120 = getelementptr inbounds nuw i8, ptr %14, i64 112
+  %121 = getelementptr inbounds nuw i8, ptr %14, i64 320
+  %122 = load i64, ptr %120, align 8
+  %123 = icmp sgt i64 %122, 0
+  br i1 %123, label %132, label %182
+
+124:                                              ; preds = %47, %124
+  %125 = phi i64 [ %129, %124 ], [ 1, %47 ]
+  %126 = phi i64 [ %130, %124 ], [ 0, %47 ]
+  %127 = getelementptr inbounds nuw i64, ptr %9, i64 %126
+  %128 = load i64, ptr %127, align 8
+  %129 = mul nsw i64 %128, %125
+  %130 = add nuw nsw i64 %126, 1
+  %131 = icmp eq i64 %130, %31
+  br i1 %131, label %118, label %124
+
+132:                                              ; preds = %118, %175
+  %133 = phi i64 [ %179, %175 ], [ 0, %118 ]
+  %134 = load i64, ptr %15, align 8
+  %135 = getelementptr %struct.Port, ptr %121, i64 %134
+  %136 = getelementptr %struct.Port, ptr %135, i64 %133
+  call void @llvm.lifetime.start.p0(ptr nonnull %10)
+  %137 = getelementptr inbounds nuw i8, ptr %136, i64 8
+  %138 = load i64, ptr %137, align 8
+  %139 = icmp sgt i64 %138, 0
+  br i1 %139, label %140, label %142
+
+140:                                              ; preds = %132
+  %141 = getelementptr inbounds nuw i8, ptr %136, i64 16
+  br label %155
+
+142:                                              ; preds = %164, %132
+  %143 = load i64, ptr %136, align 8
+  %144 = inttoptr i64 %143 to ptr
+  call void @Py_IncRef(ptr noundef %144)
+  %145 = load ptr, ptr getelementptr inbounds nuw (i8, ptr @ej_entry_slots, i64 8), align 8
+  %146 = load i64, ptr %137, align 8
+  %147 = trunc i64 %146 to i32
+  %148 = load i64, ptr %136, align 8
+  %149 = inttoptr i64 %148 to ptr
+  %150 = call ptr %145(i32 noundef %147, ptr noundef nonnull %10, ptr noundef %149, i32 noundef 0)
+  %151 = getelementptr inbounds nuw ptr, ptr %8, i64 %133
+  store ptr %150, ptr %151, align 8
+  %152 = icmp eq ptr %150, null
+  br i1 %152, label %153, label %175
+
+153:                                              ; preds = %142
+  %154 = icmp eq i64 %133, 0
+  br i1 %154, label %294, label %169
+
+155:                                              ; preds = %140, %164
+  %156 = phi i64 [ 0, %140 ], [ %167, %164 ]
+  %157 = getelementptr inbounds nuw i64, ptr %141, i64 %156
+  %158 = load i64, ptr %157, align 8
+  %159 = icmp slt i64 %158, 0
+  br i1 %159, label %160, label %164
+
+160:                                              ; preds = %155
+  %161 = xor i64 %158, -1
+  %162 = getelementptr inbounds nuw i64, ptr %9, i64 %161
+  %163 = load i64, ptr %162, align 8
+  br label %164
+
+164:                                              ; preds = %155, %160
+  %165 = phi i64 [ %163, %160 ], [ %158, %155 ]
+  %166 = getelementptr inbounds nuw i64, ptr %10, i64 %156
+  store i64 %165, ptr %166, align 8
+  %167 = add nuw nsw i64 %156, 1
+  %168 = icmp slt i64 %167, %138
+  br i1 %168, label %155, label %142
+
+169:                                              ; preds = %153, %169
+  %170 = phi i64 [ %171, %169 ], [ %133, %153 ]
+  %171 = add nsw i64 %170, -1
+  %172 = getelementptr inbounds ptr, ptr %8, i64 %171
+  %173 = load ptr, ptr %172, align 8
+  call void @Py_DecRef(ptr noundef %173)
+  %174 = icmp eq i64 %171, 0
+  br i1 %174, label %294, label %169
+
+175:                                              ; preds = %142
+  %176 = getelementptr inbounds nuw i8, ptr %150, i64 16
+  %177 = load ptr, ptr %176, align 8
+  %178 = getelementptr inbounds nuw ptr, ptr %7, i64 %133
+  store ptr %177, ptr %178, align 8
+  %179 = add nuw nsw i64 %133, 1
+  call void @llvm.lifetime.end.p0(ptr nonnull %10)
+  %180 = load i64, ptr %120, align 8
+  %181 = icmp slt i64 %179, %180
+  br i1 %181, label %132, label %182
+
+182:                                              ; preds = %175, %118
+  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %11, ptr noundef nonnull align 8 dereferenceable(24) @__const.ej_entry.error, i64 24, i1 false)
+  store i32 96, ptr %12, align 8
+  %183 = getelementptr inbounds nuw i8, ptr %12, i64 4
+  store i32 1, ptr %183, align 4
+  %184 = getelementptr inbounds nuw i8, ptr %12, i64 8
+  %185 = getelementptr inbounds nuw i8, ptr %14, i64 8
+  %186 = load ptr, ptr %185, align 8
+  store ptr %186, ptr %184, align 8
+  %187 = getelementptr inbounds nuw i8, ptr %12, i64 16
+  %188 = getelementptr inbounds nuw i8, ptr %14, i64 16
+  %189 = load ptr, ptr %188, align 8
+  store ptr %189, ptr %187, align 8
+  %190 = getelementptr inbounds nuw i8, ptr %12, i64 24
+  %191 = getelementptr inbounds nuw i8, ptr %14, i64 24
+  %192 = load ptr, ptr %191, align 8
+  store ptr %192, ptr %190, align 8
+  %193 = getelementptr inbounds nuw i8, ptr %12, i64 32
+  %194 = getelementptr inbounds nuw i8, ptr %14, i64 32
+  %195 = load i64, ptr %194, align 8
+  store i64 %195, ptr %193, align 8
+  %196 = getelementptr inbounds nuw i8, ptr %12, i64 40
+  store ptr %6, ptr %196, align 8
+  %197 = getelementptr inbounds nuw i8, ptr %12, i64 48
+  store ptr %7, ptr %197, align 8
+  %198 = getelementptr inbounds nuw i8, ptr %12, i64 56
+  store ptr %9, ptr %198, align 8
+  %199 = getelementptr inbounds nuw i8, ptr %12, i64 64
+  store ptr null, ptr %199, align 8
+  %200 = getelementptr inbounds nuw i8, ptr %12, i64 72
+  %201 = getelementptr inbounds nuw i8, ptr %14, i64 88
+  %202 = load ptr, ptr %201, align 8
+  store ptr %202, ptr %200, align 8
+  %203 = getelementptr inbounds nuw i8, ptr %12, i64 80
+  store ptr %11, ptr %203, align 8
+  %204 = getelementptr inbounds nuw i8, ptr %12, i64 88
+  %205 = getelementptr inbounds nuw i8, ptr %14, i64 96
   %206 = load i64, ptr %205, align 8
-  %207 = icmp slt i64 %117, %206
-  br i1 %207, label %208, label %211
+  store i64 %206, ptr %204, align 8
+  %207 = getelementptr inbounds nuw i8, ptr %14, i64 80
+  %208 = load i64, ptr %207, align 8
+  %209 = icmp slt i64 %119, %208
+  br i1 %209, label %210, label %213
 
-208:                                              ; preds = %180
-  %209 = load ptr, ptr %12, align 8
-  %210 = call i32 %209(ptr noundef nonnull %10)
-  br label %215
+210:                                              ; preds = %182
+  %211 = load ptr, ptr %14, align 8
+  %212 = call i32 %211(ptr noundef nonnull %12)
+  br label %217
 
-211:                                              ; preds = %180
-  %212 = call ptr @PyEval_SaveThread()
-  %213 = load ptr, ptr %12, align 8
-  %214 = call i32 %213(ptr noundef nonnull %10)
-  call void @PyEval_RestoreThread(ptr noundef %212)
-  br label %215
+213:                                              ; preds = %182
+  %214 = call ptr @PyEval_SaveThread()
+  %215 = load ptr, ptr %14, align 8
+  %216 = call i32 %215(ptr noundef nonnull %12)
+  call void @PyEval_RestoreThread(ptr noundef %214)
+  br label %217
 
-215:                                              ; preds = %211, %208
-  %216 = phi i32 [ %210, %208 ], [ %214, %211 ]
-  store atomic i64 0, ptr %24 release, align 8
-  %217 = icmp eq i32 %216, 0
-  %218 = load i64, ptr %118, align 8
-  br i1 %217, label %228, label %219
+217:                                              ; preds = %213, %210
+  %218 = phi i32 [ %212, %210 ], [ %216, %213 ]
+  store atomic i64 0, ptr %26 release, align 8
+  %219 = icmp eq i32 %218, 0
+  %220 = load i64, ptr %120, align 8
+  br i1 %219, label %268, label %221
 
-219:                                              ; preds = %215
-  %220 = icmp sgt i64 %218, 0
-  br i1 %220, label %221, label %245
+221:                                              ; preds = %217
+  %222 = icmp sgt i64 %220, 0
+  br i1 %222, label %261, label %223
 
-221:                                              ; preds = %219, %221
-  %222 = phi i64 [ %225, %221 ], [ 0, %219 ]
-  %223 = getelementptr inbounds nuw ptr, ptr %6, i64 %222
-  %224 = load ptr, ptr %223, align 8
-  call void @Py_DecRef(ptr noundef %224)
-  %225 = add nuw nsw i64 %222, 1
-  %226 = load i64, ptr %118, align 8
-  %227 = icmp slt i64 %225, %226
-  br i1 %227, label %221, label %245
+223:                                              ; preds = %261, %221
+  call void @llvm.lifetime.start.p0(ptr nonnull %4)
+  %224 = load i64, ptr %11, align 8
+  %225 = icmp eq i64 %224, 0
+  %226 = sext i32 %218 to i64
+  %227 = select i1 %225, i64 %226, i64 %224
+  store i64 %227, ptr %4, align 16
+  %228 = getelementptr inbounds nuw i8, ptr %4, i64 8
+  %229 = getelementptr inbounds nuw i8, ptr %11, i64 8
+  %230 = load i64, ptr %229, align 8
+  store i64 %230, ptr %228, align 8
+  %231 = getelementptr inbounds nuw i8, ptr %4, i64 16
+  %232 = getelementptr inbounds nuw i8, ptr %11, i64 16
+  %233 = load i64, ptr %232, align 8
+  store i64 %233, ptr %231, align 16
+  call void @llvm.lifetime.start.p0(ptr nonnull %5)
+  br label %234
 
-228:                                              ; preds = %215
-  %229 = icmp eq i64 %218, 1
-  br i1 %229, label %230, label %232
+234:                                              ; preds = %241, %223
+  %235 = phi i64 [ 0, %223 ], [ %242, %241 ]
+  %236 = getelementptr inbounds nuw i64, ptr %4, i64 %235
+  %237 = load i64, ptr %236, align 8
+  %238 = call ptr @PyLong_FromLongLong(i64 noundef %237)
+  %239 = getelementptr inbounds nuw ptr, ptr %5, i64 %235
+  store ptr %238, ptr %239, align 8
+  %240 = icmp eq ptr %238, null
+  br i1 %240, label %248, label %241
 
-230:                                              ; preds = %228
-  %231 = load ptr, ptr %6, align 16
+241:                                              ; preds = %234
+  %242 = add nuw nsw i64 %235, 1
+  %243 = icmp eq i64 %242, 3
+  br i1 %243, label %244, label %234
+
+244:                                              ; preds = %241
+  %245 = getelementptr inbounds nuw i8, ptr %14, i64 48
+  %246 = load ptr, ptr %245, align 8
+  %247 = call ptr @PyObject_Vectorcall(ptr noundef %246, ptr noundef nonnull %5, i64 noundef 3, ptr noundef null)
   br label %250
 
-232:                                              ; preds = %228
-  %233 = call ptr @PyTuple_New(i64 noundef %218)
-  %234 = load i64, ptr %118, align 8
-  %235 = icmp sgt i64 %234, 0
-  br i1 %235, label %236, label %250
+248:                                              ; preds = %234
+  %249 = icmp eq i64 %235, 0
+  br i1 %249, label %259, label %250
 
-236:                                              ; preds = %232, %236
-  %237 = phi i64 [ %241, %236 ], [ 0, %232 ]
-  %238 = getelementptr inbounds nuw ptr, ptr %6, i64 %237
-  %239 = load ptr, ptr %238, align 8
-  %240 = call i32 @PyTuple_SetItem(ptr noundef %233, i64 noundef %237, ptr noundef %239)
-  %241 = add nuw nsw i64 %237, 1
-  %242 = load i64, ptr %118, align 8
-  %243 = icmp slt i64 %241, %242
-  br i1 %243, label %236, label %250
+250:                                              ; preds = %248, %244
+  %251 = phi ptr [ %247, %244 ], [ null, %248 ]
+  %252 = phi i64 [ 3, %244 ], [ %235, %248 ]
+  br label %253
 
-244:                                              ; preds = %54, %46, %65, %60, %105, %96, %100, %92, %85
-  store atomic i64 0, ptr %24 release, align 8
-  br label %245
+253:                                              ; preds = %253, %250
+  %254 = phi i64 [ %255, %253 ], [ %252, %250 ]
+  %255 = add nsw i64 %254, -1
+  %256 = getelementptr inbounds nuw ptr, ptr %5, i64 %255
+  %257 = load ptr, ptr %256, align 8
+  call void @Py_DecRef(ptr noundef %257)
+  %258 = icmp eq i64 %255, 0
+  br i1 %258, label %259, label %253
 
-245:                                              ; preds = %221, %219, %3, %16, %23, %244
-  %246 = getelementptr inbounds nuw i8, ptr %12, i64 40
-  %247 = load ptr, ptr %246, align 8
-  %248 = call ptr @PyObject_Vectorcall(ptr noundef %247, ptr noundef %1, i64 noundef %2, ptr noundef null)
-  br label %250
-
-249:                                              ; preds = %167, %151
-  store i64 0, ptr %24, align 8
-  call void @llvm.lifetime.end.p0(ptr nonnull %8)
-  br label %250
-
-250:                                              ; preds = %236, %249, %232, %245, %230
-  %251 = phi ptr [ %248, %245 ], [ %233, %232 ], [ %231, %230 ], [ null, %249 ], [ %233, %236 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %7)
-  call void @llvm.lifetime.end.p0(ptr nonnull %6)
+259:                                              ; preds = %253, %248
+  %260 = phi ptr [ null, %248 ], [ %251, %253 ]
   call void @llvm.lifetime.end.p0(ptr nonnull %5)
   call void @llvm.lifetime.end.p0(ptr nonnull %4)
-  ret ptr %251
+  br label %295
+
+261:                                              ; preds = %221, %261
+  %262 = phi i64 [ %265, %261 ], [ 0, %221 ]
+  %263 = getelementptr inbounds nuw ptr, ptr %8, i64 %262
+  %264 = load ptr, ptr %263, align 8
+  call void @Py_DecRef(ptr noundef %264)
+  %265 = add nuw nsw i64 %262, 1
+  %266 = load i64, ptr %120, align 8
+  %267 = icmp slt i64 %265, %266
+  br i1 %267, label %261, label %223
+
+268:                                              ; preds = %217
+  %269 = icmp eq i64 %220, 1
+  br i1 %269, label %270, label %272
+
+270:                                              ; preds = %268
+  %271 = load ptr, ptr %8, align 16
+  br label %295
+
+272:                                              ; preds = %268
+  %273 = call ptr @PyTuple_New(i64 noundef %220)
+  %274 = load i64, ptr %120, align 8
+  %275 = icmp sgt i64 %274, 0
+  br i1 %275, label %276, label %295
+
+276:                                              ; preds = %272
+  %277 = icmp eq ptr %273, null
+  br label %278
+
+278:                                              ; preds = %276, %285
+  %279 = phi i64 [ 0, %276 ], [ %286, %285 ]
+  %280 = getelementptr inbounds nuw ptr, ptr %8, i64 %279
+  %281 = load ptr, ptr %280, align 8
+  br i1 %277, label %284, label %282
+
+282:                                              ; preds = %278
+  %283 = call i32 @PyTuple_SetItem(ptr noundef nonnull %273, i64 noundef %279, ptr noundef %281)
+  br label %285
+
+284:                                              ; preds = %278
+  call void @Py_DecRef(ptr noundef %281)
+  br label %285
+
+285:                                              ; preds = %282, %284
+  %286 = add nuw nsw i64 %279, 1
+  %287 = load i64, ptr %120, align 8
+  %288 = icmp slt i64 %286, %287
+  br i1 %288, label %278, label %295
+
+289:                                              ; preds = %56, %48, %67, %62, %107, %98, %102, %94, %87
+  store atomic i64 0, ptr %26 release, align 8
+  br label %290
+
+290:                                              ; preds = %3, %18, %25, %289
+  %291 = getelementptr inbounds nuw i8, ptr %14, i64 40
+  %292 = load ptr, ptr %291, align 8
+  %293 = tail call ptr @PyObject_Vectorcall(ptr noundef %292, ptr noundef %1, i64 noundef %2, ptr noundef null)
+  br label %295
+
+294:                                              ; preds = %169, %153
+  store i64 0, ptr %26, align 8
+  call void @llvm.lifetime.end.p0(ptr nonnull %10)
+  br label %295
+
+295:                                              ; preds = %285, %294, %272, %290, %270, %259
+  %296 = phi ptr [ %293, %290 ], [ %273, %272 ], [ %260, %259 ], [ %271, %270 ], [ null, %294 ], [ %273, %285 ]
+  call void @llvm.lifetime.end.p0(ptr nonnull %9)
+  call void @llvm.lifetime.end.p0(ptr nonnull %8)
+  call void @llvm.lifetime.end.p0(ptr nonnull %7)
+  call void @llvm.lifetime.end.p0(ptr nonnull %6)
+  ret ptr %296
 }
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind willreturn memory(argmem: readwrite)
@@ -406,6 +487,9 @@ declare void @Py_IncRef(ptr noundef) local_unnamed_addr
 
 ; Function Attrs: optsize
 declare void @Py_DecRef(ptr noundef) local_unnamed_addr
+
+; Function Attrs: mustprogress nocallback nofree nounwind willreturn memory(argmem: readwrite)
+declare void @llvm.memcpy.p0.p0.i64(ptr noalias writeonly captures(none), ptr noalias readonly captures(none), i64, i1 immarg)
 
 ; Function Attrs: optsize
 declare ptr @PyEval_SaveThread() local_unnamed_addr
@@ -421,3 +505,6 @@ declare i32 @PyTuple_SetItem(ptr noundef, i64 noundef, ptr noundef) local_unname
 
 ; Function Attrs: optsize
 declare ptr @PyObject_Vectorcall(ptr noundef, ptr noundef, i64 noundef, ptr noundef) local_unnamed_addr
+
+; Function Attrs: optsize
+declare ptr @PyLong_FromLongLong(i64 noundef) local_unnamed_addr

@@ -45,14 +45,14 @@ define internal void @parallel_for(ptr readnone captures(none) %0, ptr noundef %
 
 11:                                               ; preds = %8, %4
   %12 = icmp sgt i64 %3, 0
-  br i1 %12, label %13, label %59
+  br i1 %12, label %13, label %66
 
 13:                                               ; preds = %11, %13
   %14 = phi i64 [ %15, %13 ], [ 0, %11 ]
   tail call void %1(ptr noundef %2, i64 noundef %14, i64 noundef %3)
   %15 = add nuw nsw i64 %14, 1
   %16 = icmp eq i64 %15, %3
-  br i1 %16, label %59, label %13
+  br i1 %16, label %66, label %13
 
 17:                                               ; preds = %8
   %18 = load i64, ptr @workers, align 8
@@ -120,19 +120,32 @@ define internal void @parallel_for(ptr readnone captures(none) %0, ptr noundef %
   call fastcc void @drain()
   %53 = load atomic i64, ptr @done acquire, align 64
   %54 = icmp eq i64 %53, %3
-  br i1 %54, label %58, label %55
+  br i1 %54, label %55, label %56
 
-55:                                               ; preds = %52, %55
-  call void @llvm.aarch64.hint(i32 1)
-  %56 = load atomic i64, ptr @done acquire, align 64
-  %57 = icmp eq i64 %56, %3
-  br i1 %57, label %58, label %55
-
-58:                                               ; preds = %55, %52
+55:                                               ; preds = %62, %52
   store atomic i32 0, ptr @busy release, align 64
-  br label %59
+  br label %66
 
-59:                                               ; preds = %13, %11, %58
+56:                                               ; preds = %52, %62
+  %57 = phi i32 [ %63, %62 ], [ 0, %52 ]
+  %58 = icmp samesign ult i32 %57, 3000
+  br i1 %58, label %59, label %60
+
+59:                                               ; preds = %56
+  call void @llvm.aarch64.hint(i32 1)
+  br label %62
+
+60:                                               ; preds = %56
+  %61 = call i64 (i64, ...) @syscall(i64 noundef 124)
+  br label %62
+
+62:                                               ; preds = %59, %60
+  %63 = add nuw nsw i32 %57, 1
+  %64 = load atomic i64, ptr @done acquire, align 64
+  %65 = icmp eq i64 %64, %3
+  br i1 %65, label %55, label %56
+
+66:                                               ; preds = %13, %11, %55
   ret void
 }
 

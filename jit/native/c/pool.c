@@ -14,10 +14,10 @@
 extern int pthread_create(void *, const void *, void *(*)(void *), void *) __attribute__((weak));
 extern long syscall(long, ...);
 #if defined(__x86_64__)
-enum { FUTEX = 202 };
+enum { FUTEX = 202, YIELD = 24 };
 #define pause() __builtin_ia32_pause()
 #else
-enum { FUTEX = 98 };
+enum { FUTEX = 98, YIELD = 124 };
 #define pause() __builtin_arm_yield()
 #endif
 enum { WAIT = 128, WAKE = 129, SPINS = 3000, MOST = 256 };
@@ -69,8 +69,8 @@ static void *work(void *unused) {
 
 static void start(void) {
     uint64_t thread;
-    while (workers < head.threads - 1 && pthread_create && !pthread_create(&thread, NULL, work, NULL))
-        workers++;
+    while (workers < head.threads - 1 && pthread_create &&
+           !pthread_create(&thread, NULL, work, NULL)) workers++;
     if (workers < head.threads - 1) head.threads = workers + 1;
 }
 
@@ -92,7 +92,11 @@ static void parallel_for(ej_pool *pool, ej_task *task, void *table, int64_t n) {
     __atomic_fetch_add(&generation, 1, __ATOMIC_SEQ_CST);
     if (load(&sleepers, __ATOMIC_SEQ_CST)) syscall(FUTEX, &generation, WAKE, MOST, NULL, NULL, 0);
     drain();
-    while (load(&done, __ATOMIC_ACQUIRE) != n) pause();
+    /* Where cores are fewer than threads, the last task may lie with a thread that waits for one. */
+    for (int spin = 0; load(&done, __ATOMIC_ACQUIRE) != n; spin++) {
+        if (spin < SPINS) pause();
+        else syscall(YIELD);
+    }
     store(&busy, 0, __ATOMIC_RELEASE);
 }
 
