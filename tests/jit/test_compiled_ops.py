@@ -1,4 +1,4 @@
-"""Native code against each op's own NumPy code: the examples of the table, batched into programs."""
+"""Every op of the table, compiled, against the interpreter: all examples, every dtype it takes."""
 
 from __future__ import annotations
 
