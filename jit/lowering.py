@@ -13,13 +13,22 @@ import numpy as np
 from eager.ops.errors import CompileError
 from eager.ops.families import Control, Pointwise, View
 from eager.ops.types import F32, U8, DType
-from jit.dims import to_index
+from jit.dims import Dim, to_index
 from jit.graph import Const, Graph, Input, Node, Value
 from jit.kernels.calls import lower_call
 from jit.kernels.driver import print_driver
 from jit.kernels.groups import lower_group
 from jit.kernels.index import Index
 from jit.kernels.library import ROUTINES
+from jit.kernels.reading import (
+    is_inline,
+    loop_index,
+    operand_index,
+    renamed,
+    root_of,
+    same_shape,
+    through,
+)
 from jit.kernels.steps import (
     Action,
     Branch,
@@ -34,22 +43,9 @@ from jit.kernels.steps import (
     walk,
 )
 from jit.layout import DimRange, Layout, Place, Port, Weight, size_expression
-from jit.passes.fusion import (
-    Call,
-    Group,
-    Unit,
-    fuse,
-    is_inline,
-    is_projection,
-    loop_index,
-    operand_index,
-    renamed,
-    root_of,
-    same_shape,
-    stored,
-    through,
-)
+from jit.passes.fusion import Call, Group, Unit, fuse, is_projection, stored
 from jit.passes.planning import Plan, plan
+from jit.passes.spelling import spell_dims, spoken_size
 
 
 @dataclass(frozen=True)
@@ -80,14 +76,14 @@ class Module:
 
 def lower(graph: Graph) -> Module:
     """Lower a graph that the passes have brought to its final form."""
-    return _Assembly(graph).module()
+    return _Assembly(spell_dims(graph), graph.dims).module()
 
 
 class _Assembly:
     """Collects the actions of one graph; the context that `jit.kernels.calls` asks."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, dims: tuple[Dim, ...]) -> None:
+        self.graph, self.dims = graph, dims
         self.kernels: dict[str, Kernel] = {}
         self.alias: dict[Value, Value] = {}
         self.packs: dict[tuple[int, str], Weights] = {}
@@ -334,11 +330,11 @@ class _Assembly:
                  if s.tasks is not None and s.tasks.startswith(name + "(")}
         last = held[-1] if held else None
         layout = Layout(
-            tuple(DimRange(d.name, d.min, d.max) for d in graph.dims),
+            tuple(DimRange(d.name, d.min, d.max) for d in self.dims),
             tuple(_port(i.name, i) for i in self.arguments),
             tuple(_port(f"output{k}", v) for k, v in enumerate(graph.outputs)),
             tuple(_port(i.name, i) for i in self.state),
-            size_expression(arena.size),
+            size_expression(spoken_size(arena.size)),
             tuple(Weight(_weight_name(h), h.dtype.name, h.shape, h.offset, h.packing)
                   for h in held),
             last.offset + -(-last.size // 64) * 64 if last else 0, tuple(places))
@@ -356,7 +352,8 @@ def _weight_name(held: Held) -> str:
 
 def _port(name: str, value: Any) -> Port:
     role = value.role if isinstance(value, Input) else "argument"
-    return Port(name, value.type.dtype.name, tuple(map(size_expression, value.type.shape)), role)
+    shape = tuple(size_expression(spoken_size(to_index(d))) for d in value.type.shape)
+    return Port(name, value.type.dtype.name, shape, role)
 
 
 def _entry(value: Value, packing: str, offset: int) -> Held:

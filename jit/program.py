@@ -128,8 +128,8 @@ class Program:
     # --- calling -------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; arguments as the traced function takes them."""
-        if len(args) == self._plain and not kwargs:
-            mode = MODE.get()
+        mode = MODE.get()
+        if len(args) == self._plain and not kwargs and mode.recorder is None:
             try:
                 # One loop instead of two comprehensions: this is the way of every small call.
                 arrays, needs = [], False
@@ -138,7 +138,7 @@ class Program:
                     needs = needs or a._needs
             except AttributeError:
                 return self._call_general(args, kwargs)
-            if mode.recorder is None and not (needs and mode.grad):
+            if not (needs and mode.grad):
                 return self._wrap(self._call(*arrays))
         return self._call_general(args, kwargs)
 
@@ -321,6 +321,7 @@ class Program:
             self._entry.descriptor[entry.BUSY] = 0
 
     def _fail(self, code: int, node: int, value: int) -> NoReturn:
+        self._count_writes()  # some may have been done
         raise word_error(self.layout, code, node, value)
 
     def _native_call(self, arrays: Sequence[Any], outs: Sequence[Any], sizes: Any, arena: Any,

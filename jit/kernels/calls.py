@@ -12,8 +12,9 @@ from jit.dims import to_index
 from jit.graph import Node, Value
 from jit.kernels import templates
 from jit.kernels.index import Index, Var, product
+from jit.kernels.reading import matrix_strides
 from jit.kernels.steps import Action, Kernel, Loop, Memory, Pointer, Scratch, Step, elements
-from jit.passes.fusion import Call, matrix_strides
+from jit.passes.fusion import Call
 
 #: Most tasks that a routine of the library is split into.
 MOST_TASKS = 8
@@ -273,7 +274,7 @@ def _arg_reduce(call: Call, ctx: Context) -> tuple[Action, ...]:
     (x,) = node.args
     assert isinstance(node.op.kernel, fam.ArgReduce)
     before, n, after = _around(x.type.shape or (1,), node.attrs["dim"])
-    kernel = templates.arg_reduce(x.type.dtype, node.op.kernel.better)
+    kernel = templates.arg_reduce(x.type.dtype, node.op.kernel.better, n.constant is None)
     pointers = (ctx.pointer(x), ctx.pointer(call.result))
     return (_kernel_step(call, ctx, kernel, pointers, (n, after), before * after,
                          before * n * after),)

@@ -31,9 +31,9 @@ from jit.kernels.nest import (
 )
 from jit.kernels.nest import Value as Expression
 from jit.kernels.printer import Signature, reports, source
+from jit.kernels.reading import is_inline, is_one, loop_index, operand_index, renamed, through
 from jit.kernels.steps import Kernel, Memory, Pointer, Scratch, Step
-from jit.passes.fusion import Group, is_inline, loop_index, operand_index, renamed, row_index, size
-from jit.passes.fusion import through as view_index
+from jit.passes.fusion import Group, row_index
 
 #: Elements below which splitting a kernel over threads costs more than it brings.
 GRAIN = 16384
@@ -82,7 +82,7 @@ class Lowering:
         group = self.group
         self.schedule()
         whole = loop_index(group.domain)
-        loops = [Var(f"i{k}", size(d)) for k, d in enumerate(group.domain) if not is_one(d)]
+        loops = [Var(f"i{k}", to_index(d)) for k, d in enumerate(group.domain) if not is_one(d)]
         inside = {f"i{d}" for d in group.reduced}
         outer = tuple(v for v in loops if v.name not in inside)
         inner = tuple(v for v in loops if v.name in inside)
@@ -151,7 +151,7 @@ class Lowering:
             into.extend(self._stores(node, whole))
 
     def _flat(self, node: Node, index: tuple[Index, ...]) -> Index:
-        return linear(index, tuple(map(size, node.type.shape)))
+        return linear(index, tuple(map(to_index, node.type.shape)))
 
     def _stores(self, node: Node, index: tuple[Index, ...]) -> list[Statement]:
         if node not in self.stored and node not in self.kept:
@@ -203,11 +203,11 @@ class Lowering:
             return Literal(value.array.item(), value.type.dtype)
         memory = renamed(value)
         if not is_inline(memory) and not (value is not memory and memory in self.names):
-            flat = linear(index, tuple(map(size, value.type.shape)))
+            flat = linear(index, tuple(map(to_index, value.type.shape)))
             return Load(self._buffer(memory), flat, value.type.dtype)
         assert isinstance(value, Node)
         if memory in self.materialised:
-            flat = linear(index, tuple(map(size, value.type.shape)))
+            flat = linear(index, tuple(map(to_index, value.type.shape)))
             return Load(self._buffer(memory), flat, value.type.dtype)
         return self._inline(value, index)
 
@@ -218,11 +218,11 @@ class Lowering:
         kernel, dtype = node.op.kernel, node.type.dtype
         match kernel:
             case fam.View():
-                read = self.read(node.args[0], view_index(node, index))
+                read = self.read(node.args[0], through(node, index))
                 if kernel.valid is None:
                     return read
-                source_shape = tuple(map(size, node.args[0].type.shape))
-                own = tuple(map(size, node.type.shape))
+                source_shape = tuple(map(to_index, node.args[0].type.shape))
+                own = tuple(map(to_index, node.type.shape))
                 valid = tuple(
                     Condition(Index.of(left), relation, Index.of(right))
                     for left, relation, right in kernel.valid(index, source_shape, own,
@@ -236,10 +236,6 @@ class Lowering:
             case fam.DimValue():
                 return FromIndex(to_index(node.attrs["value"]), dtype)
         raise AssertionError(f"{node.op.name} is not inline")
-
-
-def is_one(d: Any) -> bool:
-    return type(d) is int and d == 1
 
 
 def _iota(node: Node, i: Index) -> Expression:

@@ -125,6 +125,9 @@ class Index:
     def __mod__(self, other: Any) -> Index:
         return self._divide(Index.of(other))[1]
 
+    def __rmod__(self, other: Any) -> Index:
+        return Index.of(other)._divide(self)[1]
+
     def _divide(self, by: Index) -> tuple[Index, Index]:
         whole: list[tuple[Monomial, int]] = []
         rest: list[tuple[Monomial, int]] = []

@@ -207,14 +207,22 @@ def slice_update(dtype: DType, shape: Sequence[Any], taken: Sequence[Any],
 
 
 # --- windows and positions ---------------------------------------------------------------------
-def arg_reduce(dtype: DType, better: str) -> Kernel:
-    """The first position along a dim that ``better`` holds for; NaN is better than all."""
+def arg_reduce(dtype: DType, better: str, dynamic: bool) -> Kernel:
+    """The first position along a dim that ``better`` holds for; NaN is better than all.
+
+    A dynamic dim may be empty: then there is no position 0.
+    """
     t = dtype.name
     nan = f" or (ne_{t}(v, v) and eq_{t}(best, best))" if dtype.kind == "f" else ""
     load = "x[{}] != 0" if dtype is BOOL else "x[{}]"
+    empty = """
+        if n == 0:
+            err[0] = 6
+            err[2] = 0
+            return""" if dynamic else ""
     return _kernel(f'''\
-def kernel(x, out, n, after, lo, hi):
-    for row in range(lo, hi):
+{_head("x, out", ("n", "after"), dynamic)}
+    for row in range(lo, hi):{empty}
         a = row // after
         first = a * n * after + row - a * after
         best = {load.format("first")}
@@ -225,7 +233,7 @@ def kernel(x, out, n, after, lo, hi):
                 best = v
                 position = k
         out[row] = position
-''', (dtype, I64), ("n", "after"))
+''', (dtype, I64), ("n", "after"), dynamic)
 
 
 def pool(dtype: DType, indices: bool, window: dict[str, tuple[int, int]]) -> Kernel:

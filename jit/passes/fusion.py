@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from eager.ops import families as fam
 from eager.ops import scalar
 from eager.ops.types import F32, Shape
 from jit.dims import same_size
 from jit.graph import Const, Graph, Input, Node, Value, users
-from jit.kernels.index import Index, Var
+from jit.kernels.index import Index
+from jit.kernels.reading import (
+    is_inline,
+    is_one,
+    loop_index,
+    matrix_strides,
+    operand_index,
+    renamed,
+    same_shape,
+    through,
+)
 
 
 @dataclass(eq=False)
@@ -70,19 +79,6 @@ class Call:
 
 Unit = Group | Call
 
-#: Families whose value at an index is an expression, without memory of its own.
-_INLINE = (fam.View, fam.Fill, fam.Iota, fam.DimValue)
-
-
-def same_shape(a: Shape, b: Shape) -> bool:
-    """Whether two shapes are equal for every value of their dims."""
-    return len(a) == len(b) and all(map(same_size, a, b))
-
-
-def is_inline(value: Value) -> bool:
-    """Whether a value is computed where it is read."""
-    return isinstance(value, Node) and isinstance(value.op.kernel, _INLINE)
-
 
 def is_projection(node: Node) -> bool:
     """Whether a node picks a result of a node with regions: memory of that node's."""
@@ -104,62 +100,7 @@ def is_bias(node: Node, value: Value) -> bool:
     offset = len(out) - len(shape)
     return (position >= offset and value.type.dtype is node.type.dtype
             and type(out[position]) is int and same_size(shape[position - offset], out[position])
-            and all(_is_one(d) for k, d in enumerate(shape) if k != position - offset))
-
-
-def root_of(value: Value) -> Value:
-    """What a chain of views looks into."""
-    while isinstance(value, Node) and isinstance(value.op.kernel, fam.View):
-        value = value.args[0]
-    return value
-
-
-def renamed(value: Value) -> Value:
-    """The value whose memory this is: reshapes of it only give it another shape."""
-    while (isinstance(value, Node) and isinstance(value.op.kernel, fam.View)
-           and value.op.kernel.renames):
-        value = value.args[0]
-    return value
-
-
-# --- reading through views ---------------------------------------------------------------------
-def loop_index(shape: Shape, prefix: str = "i") -> tuple[Index, ...]:
-    """Loop variables over a shape."""
-    return tuple(
-        Index.of(Var(f"{prefix}{k}", Index.of(size(d)))) if not _is_one(d) else Index(())
-        for k, d in enumerate(shape))
-
-
-def _is_one(d: Any) -> bool:
-    return type(d) is int and d == 1
-
-
-def size(d: Any) -> Index:
-    """A dim, concrete or symbolic, as an `Index`."""
-    return Index.of(d) if type(d) is int else symbolic(d)
-
-
-def symbolic(d: Any) -> Index:
-    """A symbolic size of the tracer as an `Index` over dims."""
-    from jit.dims import to_index
-
-    return to_index(d)
-
-
-def through(node: Node, index: tuple[Index, ...]) -> tuple[Index, ...]:
-    """The operand's index that a view reads for ``index``."""
-    view = node.op.kernel
-    assert isinstance(view, fam.View)
-    source = tuple(map(size, node.args[0].type.shape))
-    own = tuple(map(size, node.type.shape))
-    return tuple(map(Index.of, view.index(index, source, own, **node.attrs)))
-
-
-def operand_index(node: Node, value: Value, index: tuple[Index, ...]) -> tuple[Index, ...]:
-    """The index of an operand of a pointwise node: broadcast dims stay at 0."""
-    shape = value.type.shape
-    offset = len(node.type.shape) - len(shape)
-    return tuple(Index(()) if _is_one(d) else index[offset + k] for k, d in enumerate(shape))
+            and all(is_one(d) for k, d in enumerate(shape) if k != position - offset))
 
 
 # --- grouping ----------------------------------------------------------------------------------
@@ -382,29 +323,6 @@ def row_index(group: Group, shape: Shape) -> tuple[Index, ...]:
 def reads_views(node: Node, value: Value) -> bool:
     """Whether the node's kernel reads this operand through strides, so that a view is no copy."""
     return isinstance(node.op.kernel, fam.Contract) and matrix_strides(value) is not None
-
-
-def matrix_strides(value: Value) -> tuple[Value, Index, tuple[Index, ...]] | None:
-    """(memory, offset, strides) of an operand seen through views, all in elements."""
-    index = loop_index(value.type.shape, "m")
-    names = [f"m{k}" for k in range(len(index))]
-    while isinstance(value, Node) and isinstance(value.op.kernel, fam.View):
-        if value.op.kernel.valid is not None:
-            return None
-        index, value = through(value, index), value.args[0]
-    if is_inline(value):
-        return None
-    from jit.kernels.index import linear
-
-    flat = linear(index, tuple(map(size, value.type.shape)))
-    strides = []
-    for name in names:
-        c = flat.coefficient(name)
-        if c is None:
-            return None
-        strides.append(c)
-        flat = flat.substitute({name: 0})
-    return value, flat, tuple(strides)
 
 
 def _reaches(unit: Unit, target: Unit) -> bool:

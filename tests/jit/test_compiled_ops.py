@@ -156,7 +156,7 @@ def test_odd_numbers(dtype: str) -> None:
     check(odd_cases(dtype))
 
 
-@pytest.mark.parametrize("dtype", [d for d in DTYPES if d not in FLOATS])
+@pytest.mark.parametrize("dtype", ["bool", "i32", "i64"])
 def test_integers_and_bools(dtype: str) -> None:
     """Ops outside of the pointwise family, on small whole numbers."""
     cases = []

@@ -169,7 +169,7 @@ def test_starting_again_only_adds() -> None:
 
 
 FORK = """
-import faulthandler, os, sys, threading
+import faulthandler, os, signal, sys, threading
 faulthandler.dump_traceback_later(60, exit=True)
 import numpy as np
 import eager, jit
@@ -181,6 +181,7 @@ want = program(x).numpy().copy()
 assert loader.pool() != 0 and np.array_equal(program(x).numpy(), want)
 
 def child():
+    signal.alarm(30)  # a child that waits for ever must not outlive the test
     right = all(np.array_equal(program(x).numpy(), want) for _ in range(20))
     os._exit(0 if right else 1)
 
