@@ -368,18 +368,3 @@ def _entry(value: Value, packing: str, offset: int) -> Held:
     elif packing == "row":
         count = -(-count // 16) * 16
     return Held(value, packing, value.type.dtype, tuple(shape), offset, count * itemsize)
-
-
-def pack(held: Held, array: np.ndarray[Any, Any] | None, blob: np.ndarray[Any, Any]) -> None:
-    """Write one constant into its place in the blob (bytes)."""
-    if array is None:
-        return
-    room = blob[held.offset:held.offset + held.size].view(held.dtype.numpy)
-    if held.packing == "panels":
-        inner, columns = held.shape
-        panels = -(-columns // 16)
-        padded = np.zeros((inner, panels * 16), held.dtype.numpy)
-        padded[:, :columns] = array
-        room[:] = padded.reshape(inner, panels, 16).transpose(1, 0, 2).reshape(-1)
-    else:
-        room[:array.size] = array.reshape(-1)

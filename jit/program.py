@@ -20,11 +20,12 @@ from eager.ops.errors import OpError, TraceError
 from eager.ops.types import dtype_named
 from jit import pytree
 from jit.checks import bind_arguments, refuse_overlap, word_error
-from jit.graph import Const, Graph, Input, Value
-from jit.interpreter import interpret, run_node
+from jit.graph import Graph, Input
+from jit.interpreter import interpret
 from jit.layout import Layout, evaluate_size
-from jit.lowering import Held, Module, lower, pack
+from jit.lowering import Module, lower
 from jit.native import abi, entry, loader
+from jit.packing import PackedWeights, aligned, checked
 from jit.passes import run as run_passes
 from jit.passes.dce import eliminate_dead
 from jit.passes.weights import hoist
@@ -200,11 +201,10 @@ class Program:
         self._arguments_written = [
             k for k, i in enumerate(i for i in self._main.inputs if i.role == "argument")
             if i in {j for j, _ in self._main.updates}]
-        self._blob = _aligned(layout.weights_size)
-        self._seen: tuple[Any, ...] | None = None  #: nothing is packed yet
+        self._packed = PackedWeights(self._module, self._prologue, self._state)
         # The native entry keeps the address, so it is filled anew rather than replaced.
         self._pointers = abi.pointers([0] * len(self._written))
-        self._arena = _aligned(0)
+        self._arena = aligned(0)
         self._roomy: dict[str, int] = {}
         self._entry: entry.Entry | None = None
         if not self._arguments_written:
@@ -220,48 +220,14 @@ class Program:
 
     def refresh(self) -> None:
         """Pack the weights again, after a write that this package cannot see (``t.numpy()``)."""
-        self._seen = None
+        self._packed.forget()
         self._refresh()
 
     def _refresh(self) -> None:
-        """Pack weights anew where a tensor behind them was written since."""
-        now = tuple((t._version, id(t._array)) for t in self._read_only)
-        if now != self._seen:
-            values: dict[Value, Any] = {}
-            known = {i.name: self._state[i.name]._array for i in self._prologue.inputs}
-            folded = interpret(self._prologue, known)[0]
-            self._blob[:] = 0
-            for made, array in zip(self._folded, folded, strict=True):
-                values[made] = array
-            for held in self._module.held:
-                pack(held, self._value_of(held, values), self._blob)
-            self._seen = now
-        self._pointers[:len(self._written)] = [_pointer(t) for t in self._written]
-
-    @cached_property
-    def _read_only(self) -> tuple[Tensor, ...]:
-        written = {id(t) for t in self._written}
-        return tuple(t for t in self._state.values() if id(t) not in written)
-
-    @cached_property
-    def _folded(self) -> tuple[Input, ...]:
-        n = len(self._prologue.outputs)
-        return self._main.inputs[len(self._main.inputs) - n:] if n else ()
-
-    def _value_of(self, held: Held, values: dict[Value, Any]) -> Any:
-        """The array of a constant, seen through the views over it."""
-        return None if held.value is None else self._evaluate(held.value, values)
-
-    def _evaluate(self, value: Value, values: dict[Value, Any]) -> Any:
-        if value in values:
-            return values[value]
-        if value in self._module.aliases:
-            return self._evaluate(self._module.aliases[value], values)
-        if isinstance(value, Const):
-            return value.array
-        if isinstance(value, Input):
-            return self._state[value.name]._array
-        return run_node(value, [self._evaluate(a, values) for a in value.args], {})
+        """Look at state again: weights that were written since, and where written state lies."""
+        self._packed.refresh()
+        self._pointers[:len(self._written)] = [
+            _pointer(i, t) for i, t in zip(self._module.state, self._written, strict=True)]
 
     def _call_checked(self, *arrays: Any) -> Any:
         """One call by the long way: checks in words, memory that grows, errors that say where."""
@@ -300,7 +266,7 @@ class Program:
             return
         d = self._entry.descriptor
         if d[entry.BUSY]:
-            yield _aligned(size)
+            yield aligned(size)
             return
         d[entry.BUSY] = 1
         try:
@@ -312,7 +278,7 @@ class Program:
 
     def _grow(self, size: int) -> None:
         if size > self._arena.nbytes:
-            self._arena = _aligned(size)
+            self._arena = aligned(size)
 
     def after_fork(self) -> None:
         """In a child: a call that another thread was in is not going on here."""
@@ -329,7 +295,7 @@ class Program:
         ins = abi.pointers([a.ctypes.data for a in arrays])
         results = abi.pointers([o.ctypes.data for o in outs])
         call = abi.Call(
-            ctypes.sizeof(abi.Call), abi.ABI, self._blob.ctypes.data,
+            ctypes.sizeof(abi.Call), abi.ABI, self._packed.blob.ctypes.data,
             ctypes.addressof(self._pointers), arena.ctypes.data, arena.nbytes,
             ctypes.addressof(ins), ctypes.addressof(results), sizes.ctypes.data, None,
             loader.pool(), ctypes.addressof(error), 0)
@@ -341,7 +307,8 @@ class Program:
         if self._entry is None:
             return
         d, work = self._entry.descriptor, 1
-        d[entry.WEIGHTS], d[entry.STATE] = self._blob.ctypes.data, ctypes.addressof(self._pointers)
+        d[entry.WEIGHTS] = self._packed.blob.ctypes.data
+        d[entry.STATE] = ctypes.addressof(self._pointers)
         for dim in self.layout.dims:
             work *= dims[dim.name]
             self._roomy[dim.name] = max(self._roomy.get(dim.name, -1), dims[dim.name])
@@ -356,7 +323,7 @@ class Program:
     def weights(self) -> np.ndarray[Any, Any]:
         """The packed weights as bytes."""
         self._refresh()
-        return self._blob
+        return self._packed.blob
 
     def state_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The state that the program writes, as it is now."""
@@ -393,18 +360,12 @@ def _as_array(x: Any) -> Any:
     return x._array if isinstance(x, Tensor) else x
 
 
-def _aligned(size: int) -> np.ndarray[Any, Any]:
-    """Zeroed bytes at a multiple of 64, which the microkernels rely on."""
-    room = np.zeros(size + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start:start + size]
-
-
-def _pointer(t: Tensor) -> int:
-    if not t._array.flags.c_contiguous or not t._array.flags.writeable:
+def _pointer(port: Input, t: Tensor) -> int:
+    array = checked(port, t)
+    if not array.flags.c_contiguous or not array.flags.writeable:
         raise OpError(f"state {t.type} that a program writes must be contiguous and writable; "
                       f"replace it by t.contiguous()")
-    return int(t._array.ctypes.data)
+    return int(array.ctypes.data)
 
 
 def _plain_arguments(spec: Spec, signature: inspect.Signature) -> int:
