@@ -114,15 +114,19 @@ def gemm_tasks(M, N, K):
     return imin(8, imax(parts, 1))
 '''
 
-# Whole panels copy lines where the columns follow one another, or columns where the rows do.
+# Where columns follow one another, eight rows at a time are read as they lie: reading a panel
+# down its rows misses a line a step.
 _PACK_PANELS = '''\
 def pack_panels(B, sk, sn, K, N, packed):
-    for p in range(N // 16):
-        if sn == 1:
-            for k in range(K):
-                for j in range(16):
-                    packed[(p * K + k) * 16 + j] = B[k * sk + p * 16 + j]
-        else:
+    if sn == 1:
+        for k0 in range(0, K, 8):
+            last = imin(K, k0 + 8)
+            for p in range(N // 16):
+                for k in range(k0, last):
+                    for j in range(16):
+                        packed[(p * K + k) * 16 + j] = B[k * sk + p * 16 + j]
+    else:
+        for p in range(N // 16):
             for j in range(16):
                 for k in range(K):
                     packed[(p * K + k) * 16 + j] = B[k * sk + (p * 16 + j) * sn]
