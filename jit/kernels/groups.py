@@ -227,8 +227,8 @@ class Lowering:
                     Condition(Index.of(left), relation, Index.of(right))
                     for left, relation, right in kernel.valid(index, source_shape, own,
                                                               **node.attrs))
-                fill = node.attrs.get(kernel.fill, 0)
-                return Guarded(read, valid, Literal(fill, dtype), dtype)
+                fill = Literal(node.attrs.get(kernel.fill, 0), dtype)
+                return Guarded(read, valid, fill, dtype) if valid else read
             case fam.Fill():
                 return Literal(node.attrs["value"], dtype)
             case fam.Iota():
