@@ -327,8 +327,9 @@ class Program:
 
     def state_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The state that the program writes, as it is now."""
-        return {i.name: np.ascontiguousarray(self._state[i.name]._array)
-                for i in self._module.state}
+        arrays = {i.name: checked(i, self._state[i.name]) for i in self._module.state}
+        # NumPy gives a contiguous 0-d array a dim.
+        return {n: np.ascontiguousarray(a).reshape(a.shape) for n, a in arrays.items()}
 
     def shared_object(self, target: str, levels: Sequence[str]) -> bytes:
         """A ``.so`` that stands alone, for ``x86_64-linux`` or ``aarch64-linux``."""

@@ -223,7 +223,9 @@ class Tensor:
         return show(self)
 
     def __reduce__(self) -> Any:
-        return spelling.rebuild, (type(self), np.ascontiguousarray(self._array), self._needs)
+        # NumPy gives a contiguous 0-d array a dim.
+        array = np.ascontiguousarray(self._array).reshape(self._array.shape)
+        return spelling.rebuild, (type(self), array, self._needs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._node is not None:
