@@ -67,7 +67,8 @@ def check(cases: Iterable[Case]) -> None:
 
 
 def example_cases(op: Op, dtype: str) -> Iterator[Case]:
-    for example in op.examples:
+    """All examples in float32; two in other dtypes, whose kernels differ in nothing else."""
+    for example in op.examples if dtype == "f32" else op.examples[:2]:
         arrays = operand_arrays(op, example, np.random.default_rng(7), dtype)
         yield Case(op, dict(example.attrs), arrays)
 
@@ -94,7 +95,8 @@ FAMILIES = families()
 # --- the examples of the table -----------------------------------------------------------------
 @pytest.mark.parametrize("family", FAMILIES)
 def test_examples(family: str) -> None:
-    cases = [c for op in FAMILIES[family] for d in FLOATS for c in example_cases(op, d)]
+    dtypes = FLOATS[:1] if family == "Pointwise" else FLOATS  # those see all dtypes below
+    cases = [c for op in FAMILIES[family] for d in dtypes for c in example_cases(op, d)]
     assert cases
     check(cases)
 
