@@ -89,8 +89,23 @@ def product(r: random.Random, values: list[Tensor]) -> Tensor:
                      lambda: ((x @ y) * 0.1 + 0.5).tanh()])()
 
 
+def branched(r: random.Random, values: list[Tensor]) -> Tensor:
+    x, y, z = r.choice(values), r.choice(values), r.choice(values)
+    a, b = pointwise(r, [x]), pointwise(r, [x])
+    return jit.cond(y.mean() > 0.1, lambda: (a * 2).tanh() + z.mean(), lambda: b - x * 0.5)
+
+
+def picked(r: random.Random, values: list[Tensor]) -> Tensor:
+    x = r.choice(of_dims(values, 2, 3))
+    dim = r.randrange(x.ndim)
+    best = x.argmax(dim, keepdim=True)
+    return r.choice([lambda: x.gather(dim, best), lambda: (best > 0).float() * x,
+                     lambda: (x > 0).all(dim).float(), lambda: best.float() * 0.1,
+                     lambda: eager.zeros_like(x).scatter_add(dim, best, x)])()
+
+
 STEPS: tuple[Step, ...] = (pointwise, pointwise, pair, pair, reduced, reduced, moved, joined,
-                           product)
+                           product, branched, picked)
 
 
 def size(x: Tensor) -> int:
