@@ -273,3 +273,14 @@ def test_any_size(of_any_size: jit.Program, n: int) -> None:
         a, b = got[name].numpy(), want[name].numpy()
         assert a.dtype == b.dtype and a.shape == b.shape, name
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_nothing_has_no_position() -> None:
+    program = jit.trace(lambda x: x.argmax(0), (sized(4)[0],), dynamic_shapes={"x": {0: ROWS}})
+    for n in (3, 0, 5):
+        if n:
+            x = sized(n)[0]
+            np.testing.assert_array_equal(program(x).numpy(), x.argmax(0).numpy())
+            continue
+        with pytest.raises(OpError, match=r"^argmax: index 0 is out of range"):
+            program(sized(0)[0])
