@@ -6,7 +6,7 @@ simplify where ranges prove it, and stay as opaque factors where they do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,6 +287,3 @@ def product(dims: Iterable[Any]) -> Index:
     for d in dims:
         total = total * Index.of(d)
     return total
-
-
-Lookup = Callable[[str], int]

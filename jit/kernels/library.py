@@ -27,8 +27,6 @@ class Routine:
         return self.parameters + (("i64", "i64") if self.split else ())
 
 
-_MICRO = "(f32*, i64, f32*, i64, i64, f32*, i64, f32*, i64, f32)"
-
 # C[r0:r1, 16 p0 : 16 p1] = max(A @ B + bias, lo).  B lies in panels of 16 columns, [panel][K][16].
 # Rows are cut into near-equal tiles of at most MR; K into blocks of 1024 that stay in cache.
 _GEMM_CORE = '''\
