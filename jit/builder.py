@@ -70,7 +70,7 @@ class Builder:
                    if isinstance(a, (bool, int, float, SymInt))]
         target = weak_promote([t.dtype for t in types if t.shape],
                               [t.dtype for t in types if not t.shape], numbers)
-        if op.promote == "float" and target.kind != "f":
+        if op.promote in ("float", "floats") and target.kind not in "fc":
             target = F32
         return (*(self._constant(a, None) for a in fixed),
                 *(self._constant(a, target) for a in rest))

@@ -83,6 +83,7 @@ _CODES = {
     4: "integer division by zero",
     5: "a float is out of range for the integer it is converted to (or NaN)",
     6: "index {value} is out of range",
+    8: "a matrix is singular or not positive definite",
     7: "out of memory",
 }
 

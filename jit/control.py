@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eager.engine import tape
+from eager.engine import tape, walk
 from eager.engine.mode import MODE, mode_set
 from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
@@ -37,7 +37,7 @@ def cond(pred: Any, true_fn: Branch, false_fn: Branch, operands: Sequence[Any] =
         return true_fn(*operands) if bool(pred) else false_fn(*operands)
     if pred.dtype is not BOOL or pred.ndim:
         raise TraceError(f"{recorder.location()}: the predicate of cond is a bool tensor of no "
-                         f"dims, got {pred.type}; compare, or reduce with .all() or .any()")
+                         f"dims, got {pred.spec}; compare, or reduce with .all() or .any()")
     return _Conditional(recorder, pred, (true_fn, false_fn), tuple(operands)).build()
 
 
@@ -62,7 +62,7 @@ class _Arm:
             t, grad = before.get(key, (s.tensor, s.grad))
             if t.grad is not grad:
                 raise TraceError(f"{self.recorder.location()}: a branch of cond sets .grad of a "
-                                 f"tensor {t.type}, which would hold for both; call backward() "
+                                 f"tensor {t.spec}, which would hold for both; call backward() "
                                  f"outside, or return eager.autograd.grad(...) from the branch")
 
     def _keep_history(self) -> None:
@@ -72,7 +72,7 @@ class _Arm:
             o.handle._node, o.handle._needs = o.node, o.needs
             if flows:
                 raise TraceError(f"{self.recorder.location()}: a branch of cond writes in place "
-                                 f"to a tensor {o.handle.type} that gradients flow through; "
+                                 f"to a tensor {o.handle.spec} that gradients flow through; "
                                  f"return the new value from both branches")
 
     def value_after(self, o: Outer) -> Value:
@@ -178,7 +178,7 @@ class _Conditional:
         higher = MODE.get().grad
         with _as_leaves(inputs), mode_set(grad=True):
             leaf = pytree.flatten(fn(*self.operands))[0][k]
-            found = tape.backward([leaf], [g], create_graph=higher, targets=inputs) if (
+            found = walk.backward([leaf], [g], create_graph=higher, targets=inputs) if (
                 isinstance(leaf, Tensor) and leaf._needs) else {}
         return tuple(found[id(t)][1] if id(t) in found else
                      F.full(shape=tuple(t.shape), value=0.0, dtype=t.dtype) for t in inputs)

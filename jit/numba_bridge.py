@@ -23,9 +23,9 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from eager.ops.errors import CompileError
-from eager.ops.types import DTYPES
-from jit.kernels.fmod import FMOD
+from eager.ops.types import NATIVE
 from jit.kernels.instructions import instruction
+from jit.kernels.loops import LOOPS
 
 _SCALARS = {
     "void": types.none, "bool": types.boolean, "u8": types.uint8, "i8": types.int8,
@@ -101,8 +101,9 @@ def lower(source: str, name: str, signature: Sequence[str], *, returns: str = "v
     except Exception as e:  # Numba raises its own errors and, inside lowering, any other
         raise _worded(e, source, name, signature) from None
     text = _tidy(text, symbol, name) + _entry(name, signature, returns)
-    if "@ej_fmod(" in text:
-        text = re.sub(r"^declare double @ej_fmod\(.*$", "", text, flags=re.M) + FMOD
+    for symbol, body in LOOPS.items():
+        if f"@{symbol}(" in text:
+            text = re.sub(rf"^declare \w+ @{symbol}\(.*$", "", text, flags=re.M) + body
     check_portable(text, name)
     return text
 
@@ -242,7 +243,7 @@ def _values(arguments: Sequence[str]) -> str:
 def _executed(source: str, name: str, externs: dict[str, Extern],
               forks: dict[str, Sequence[str]]) -> Any:
     """The Python function of a source, in the namespace of what it names."""
-    namespace: dict[str, Any] = {d.public: numba_type(d.name) for d in DTYPES.values()
+    namespace: dict[str, Any] = {d.public: numba_type(d.name) for d in NATIVE.values()
                                  if d.kind != "b"}
     namespace.update(uint32=types.uint32, uint64=types.uint64, inf=float("inf"),
                      nan=float("nan"))
@@ -284,7 +285,7 @@ def _builtin(word: str) -> Any:
     stem, _, suffix = word.partition("_")
     if stem in ("lanes", "stack"):
         kind, _, count = suffix.partition("_")
-        if (kind in DTYPES or kind in ("u32", "u64")) and count.isdigit():
+        if (kind in NATIVE or kind in ("u32", "u64")) and count.isdigit():
             return _stack(word, kind, int(count))
     elif stem in _POINTERS and suffix in _LLVM and suffix != "void":
         return _POINTERS[stem](word, suffix)

@@ -68,7 +68,7 @@ class PackedWeights:
 def checked(port: Input, t: Tensor) -> np.ndarray[Any, Any]:
     """The array of a state tensor; OpError where it is not what was traced any more."""
     if t.dtype is not port.type.dtype or tuple(t.shape) != port.type.shape:
-        raise OpError(f"{port.role} {port.name!r} was traced as {port.type} and is {t.type} now; "
+        raise OpError(f"{port.role} {port.name!r} was traced as {port.type} and is {t.spec} now; "
                       f"trace again")
     array: np.ndarray[Any, Any] = t._array
     return array

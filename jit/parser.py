@@ -294,7 +294,7 @@ class _Parser:
             if start.kind == "bits":
                 raw = number.to_bytes(dtype.itemsize, "little")
                 return Const(np.frombuffer(raw, dtype.numpy).reshape(()).copy())
-            wanted = {"b": bool, "i": int, "f": float}[dtype.kind]
+            wanted = {"b": bool, "i": int}.get(dtype.kind, float)
             if type(number) is not wanted:
                 raise ValueError
             return Const(np.array(number, dtype.numpy))

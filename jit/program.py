@@ -364,7 +364,7 @@ def _as_array(x: Any) -> Any:
 def _pointer(port: Input, t: Tensor) -> int:
     array = checked(port, t)
     if not array.flags.c_contiguous or not array.flags.writeable:
-        raise OpError(f"state {t.type} that a program writes must be contiguous and writable; "
+        raise OpError(f"state {t.spec} that a program writes must be contiguous and writable; "
                       f"replace it by t.contiguous()")
     return int(array.ctypes.data)
 

@@ -20,7 +20,7 @@ from eager.engine.tape import Storage
 from eager.engine.tensor import Size, Tensor
 from eager.ops.errors import OpError, TraceError
 from eager.ops.op import Op
-from eager.ops.types import DType, Type, scalar_dtype
+from eager.ops.types import NATIVE, DType, Type, scalar_dtype
 from jit.graph import Const, Input, Location, Node, Value
 from jit.strides import is_row_major, reshaped, strides_of
 
@@ -65,7 +65,7 @@ class TracedTensor(Tensor):
         steps = strides_of(self)
         return steps if dim is None else steps[dim]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         return is_row_major(self)
 
     def __repr__(self) -> str:
@@ -158,6 +158,12 @@ class Recorder:
             raise OpError(f"{error} (at {self.location()})") from None
         if op.not_compiled:
             raise TraceError(f"{self.location()}: {op.name} cannot be traced: {op.not_compiled}")
+        for type in (kind, *(v.type for v in values)):
+            if isinstance(type, Type) and type.dtype.name not in NATIVE:
+                raise TraceError(
+                    f"{self.location()}: {op.name} of {type.dtype.public} cannot be traced: "
+                    f"kernels compute in {', '.join(d.public for d in NATIVE.values())}; convert "
+                    f"with to()")
         return self.emit(Node(op, values, attrs, kind, location=self.location()))
 
     def write(self, target: Tensor, value: Tensor) -> None:
@@ -169,14 +175,14 @@ class Recorder:
     def read(self, tensor: Tensor, how: str) -> Any:
         """Data asked for by Python: refused, but for constants that no trace knows."""
         if self.knows(tensor):
-            kind = tensor.type
+            kind = tensor.spec
             rewrite = _REWRITES.get(how, "keep it a tensor")
             self.root.refused = TraceError(
                 f"{self.location()}: {how}() of a traced tensor {kind} would bake one value into "
                 f"the program; {rewrite}")
             raise self.root.refused
         if id(tensor) not in self.root.fresh:
-            self.note("baked", f"{how}() of a tensor {tensor.type} from outside, at "
+            self.note("baked", f"{how}() of a tensor {tensor.spec} from outside, at "
                                f"{self.location()}: the program holds its present value")
         return tensor._array
 
@@ -261,14 +267,14 @@ class Recorder:
         return value
 
     def _constant(self, t: Tensor) -> Const:
-        self.note("captured", f"a constant {t.type} made in the trace, first used at "
+        self.note("captured", f"a constant {t.spec} made in the trace, first used at "
                               f"{self.location()}")
         return Const(np.array(t._array, order="C"))
 
     def _view(self, t: Tensor) -> Node:
         view = t._view
         assert view is not None
-        node = Node(view.op, (self.value_of(view.parent),), dict(view.attrs), t.type,
+        node = Node(view.op, (self.value_of(view.parent),), dict(view.attrs), t.spec,
                     location=self.location())
         self.nodes.append(node)
         return node
@@ -277,9 +283,9 @@ class Recorder:
         role, name = self.names.get(id(t), ("", ""))
         if not role:
             role, name = "buffer", f"captured.{len(self.state)}"
-            self.note("captured", f"{name}: a tensor {t.type} from outside the arguments, first "
+            self.note("captured", f"{name}: a tensor {t.spec} from outside the arguments, first "
                                   f"used at {self.location()}; the program reads the live tensor")
-        made = Input(name, t.type, role)
+        made = Input(name, t.spec, role)
         self.state[id(t)] = (made, t)
         return made
 

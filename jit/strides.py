@@ -6,7 +6,7 @@ least 2: the answer may not depend on the size of the call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eager.engine.tensor import Tensor
@@ -35,9 +35,38 @@ def strides_of(t: Tensor) -> Sizes:
         return tuple(parent[d] for d in view.attrs["dims"])
     if view.op.name == "slice":
         return tuple(p * s for p, s in zip(parent, view.attrs["steps"], strict=True))
+    if view.op.name in _STEPS:
+        return _STEPS[view.op.name](view.parent, parent, view.attrs)
     if view.op.name == "reshape":
         return reshaped(view.parent.shape, parent, t.shape) or row_major(t.shape)
     return parent
+
+
+def _expanded(x: Tensor, steps: Sizes, attrs: dict[str, Any]) -> Sizes:
+    shape = attrs["shape"]
+    extra = len(shape) - len(steps)
+    return (0,) * extra + tuple(0 if _is(d, 1) and not _is(w, 1) else s
+                                for d, s, w in zip(x.shape, steps, shape[extra:], strict=True))
+
+
+def _selected(x: Tensor, steps: Sizes, attrs: dict[str, Any]) -> Sizes:
+    return steps[:attrs["dim"]] + steps[attrs["dim"] + 1:]
+
+
+def _diagonal(x: Tensor, steps: Sizes, attrs: dict[str, Any]) -> Sizes:
+    planes = (attrs["dim1"], attrs["dim2"])
+    return (*(s for k, s in enumerate(steps) if k not in planes), sum(steps[k] for k in planes))
+
+
+def _windowed(x: Tensor, steps: Sizes, attrs: dict[str, Any]) -> Sizes:
+    dim = attrs["dim"]
+    return (*steps[:dim], steps[dim] * attrs["step"], *steps[dim + 1:], steps[dim])
+
+
+#: The steps of views, from those of what they look into.
+_STEPS: dict[str, Callable[[Tensor, Sizes, dict[str, Any]], Sizes]] = {
+    "broadcast_to": _expanded, "select": _selected, "diagonal": _diagonal, "windows": _windowed,
+    "as_strided": lambda x, steps, attrs: attrs["stride"]}
 
 
 def is_row_major(t: Tensor) -> bool:

@@ -127,7 +127,7 @@ def _attribute(value: Any, node: Node) -> str:
 
 # --- constants that are written out ------------------------------------------------------------
 def _is_literal(const: Const) -> bool:
-    return const.array.ndim == 0 and not const.name
+    return const.array.ndim == 0 and not const.name and const.array.dtype.kind != "c"
 
 
 def _literal(const: Const) -> str:
@@ -141,6 +141,8 @@ def _float(array: np.ndarray[Any, Any]) -> str:
     """The shortest text that reads back to the same bits; of an unusual NaN, the bits."""
     number = float(array)
     for text in (str(array), repr(number)):
+        if text.lstrip("-").isdigit():  # bfloat16's, which would read back as an int
+            continue
         if array.dtype.type(float(text)).tobytes() == array.tobytes():
             return text
     return f"0x{int.from_bytes(array.tobytes(), 'little'):x}"

@@ -31,7 +31,7 @@ class Watcher:
         np.copyto(target._array, value._array)
 
     def read(self, tensor: Tensor, how: str) -> Any:
-        raise AssertionError(f"{how}() read the data of {tensor.type}")
+        raise AssertionError(f"{how}() read the data of {tensor.spec}")
 
     def made(self, tensor: Tensor) -> None:
         pass

@@ -26,6 +26,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
                   f"them, got {type(first).__name__}; pass collate_fn")
 
 
+def default_convert(data: Any) -> Any:
+    """NumPy arrays in a sample as tensors; all else as it is."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        return data if np.asarray(data).dtype.kind in "USO" else (
+            creation.from_numpy(np.asarray(data)))
+    if isinstance(data, Mapping):
+        return {key: default_convert(value) for key, value in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, (list, tuple)):
+        return [default_convert(value) for value in data]
+    return data
+
+
 def _arrays(batch: Sequence[Any]) -> Tensor:
     arrays = [np.asarray(x.detach() if isinstance(x, Tensor) else x) for x in batch]
     shapes = sorted({a.shape for a in arrays})
@@ -55,7 +69,7 @@ def _sequences(batch: Sequence[Sequence[Any]]) -> Any:
 _STACKS: tuple[tuple[Any, Any], ...] = (
     ((Tensor, np.ndarray, np.generic), _arrays),
     ((bool, int, float), _numbers),
-    (str, list),
+    ((str, bytes), list),
     (Mapping, _mappings),
     (Sequence, _sequences),
 )

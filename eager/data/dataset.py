@@ -22,7 +22,7 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} does not define __getitem__()")
 
     def __len__(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__} does not define __len__()")
+        raise TypeError(f"{type(self).__name__} does not define __len__()")
 
     def __iter__(self) -> Iterator[Any]:
         return (self[k] for k in range(len(self)))
@@ -31,13 +31,59 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
+class IterableDataset(Dataset):
+    """Subclasses define ``__iter__``; in a worker, `get_worker_info` says which part is its own."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} does not define __iter__()")
+
+    def __add__(self, other: Dataset) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
+
+
+class ChainDataset(IterableDataset):
+    """Iterable data sets one after another."""
+
+    def __init__(self, datasets: Iterable[Dataset]) -> None:
+        self.datasets = list(datasets)
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in self.datasets:
+            yield from part
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.datasets)
+
+
+class StackDataset(Dataset):
+    """Samples of several data sets side by side: tuples, or dicts where they have names."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise OpError("StackDataset: give data sets by position, or all by name")
+        parts = list(args or kwargs.values())
+        if len({len(part) for part in parts}) > 1:
+            raise OpError(f"StackDataset: data sets of one length, got "
+                          f"{', '.join(str(len(part)) for part in parts)}")
+        self.datasets: Any = kwargs or args
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: part[index] for name, part in self.datasets.items()}
+        return tuple(part[index] for part in self.datasets)
+
+    def __len__(self) -> int:
+        parts = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+        return len(next(iter(parts)))
+
+
 class TensorDataset(Dataset):
     """Rows of tensors whose first dims are equal."""
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors or any(t.shape[0] != tensors[0].shape[0] for t in tensors):
             raise OpError(f"TensorDataset: wanted tensors of one length, got "
-                          f"{', '.join(str(t.type) for t in tensors) or 'none'}")
+                          f"{', '.join(str(t.spec) for t in tensors) or 'none'}")
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:

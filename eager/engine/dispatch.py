@@ -6,11 +6,13 @@ refuses is the op's contract run to word the error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eager.engine.mode import MODE
+from eager.engine.raw import is_half
 from eager.engine.silence import SILENT, errstate_variable
 from eager.engine.tape import record, storage_of
 from eager.ops.errors import OpError
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
 
 _ndarray = np.ndarray
-_NUMBERS = (bool, int, float)
+_NUMBERS = (bool, int, float, complex)
 _REALS = (float, int)
+#: Kinds of NumPy dtypes that gradients flow through; ml_dtypes gives bfloat16 the kind V.
+_FLOWING = "fcV"
+#: Of `Op.promote`: what takes no integers, and what takes them as they are.
+_FLOATING, _WHOLE = ("float", "floats"), ("same", "numbers")
+_SHORTEST = _FLOATING + _WHOLE
 _mode = MODE.get
 _quiet, _loud = errstate_variable.set, errstate_variable.reset
 _NO_ATTRS: dict[str, Any] = {}
@@ -52,15 +59,19 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
                 dtype = array.dtype
             elif array.dtype is not dtype and meets != "none":
                 raise AttributeError
-        if meets != "none" and (dtype is _BOOL or (meets == "float" and dtype.kind != "f")):
+        if meets != "none" and (dtype is _BOOL or (meets in _FLOATING and dtype.kind in "iu")):
             raise AttributeError
     except AttributeError:
         args, arrays, needs = _met(op, args, attrs)
+        dtype = None  # the first operand no longer tells
     token = _quiet(SILENT)
     try:
         if op.precheck is not None:
             op.precheck(*arrays, **attrs)
-        out = op.run(*arrays, **attrs) if attrs else op.run(*arrays)
+        if dtype is _F32 or not _unusual(op, arrays):
+            out = op.run(*arrays, **attrs) if attrs else op.run(*arrays)
+        else:
+            out = op.run_wide(arrays, attrs)
     except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError, OpError,
             AttributeError) as error:
         raise explain(op, args, attrs, error) from None
@@ -70,10 +81,11 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
         out = np.asarray(out)
     result = _new(_Tensor)
     result._array = out
-    result._storage = result._view = result.grad = None
+    result._storage = mode.storage
+    result._view = result.grad = None
     if op.put is not None and _aliases(out, arrays[0]):
         _link_view(op, args[0], attrs, result)
-    if needs and mode.grad and op.grad is not None and out.dtype.kind == "f":
+    if needs and mode.grad and op.grad is not None and out.dtype.kind in _FLOWING:
         result._needs = True
         result._node = record(op, args, attrs, out)
     else:
@@ -85,23 +97,28 @@ def apply(op: Op, args: tuple[Any, ...], attrs: dict[str, Any] = _NO_ATTRS) -> T
 def apply_pair(op: Op, x: Any, y: Any) -> Tensor:
     """``apply(op, (x, y))`` of a pointwise op.
 
-    Two float32 tensors that are no views, which most operators meet, take the same steps without
-    loops: a third of the time of a small op.
+    Two float32 tensors that are no views, or one and a number, which most operators meet, take
+    the same steps without loops: a third of the time of a small op.
     """
     mode = _mode()
     if mode.recorder is not None:  # a traced tensor has no array to look at
         return apply(op, (x, y))
     try:
-        a, b = x._array, y._array
-        if (a.dtype is not _F32 or b.dtype is not _F32
-                or x._view is not None or y._view is not None or op.precheck is not None):
+        a = x._array
+        if type(y) in _REALS:
+            b, second = y, False
+        elif y._array.dtype is _F32 and y._view is None:
+            b, second = y._array, y._needs
+        else:
+            return apply(op, (x, y))
+        if a.dtype is not _F32 or x._view is not None or op.precheck is not None:
             return apply(op, (x, y))
     except AttributeError:
         return apply(op, (x, y))
     token = _quiet(SILENT)
     try:
         out = op.run(a, b)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise explain(op, (x, y), _NO_ATTRS, error) from None
     finally:
         _loud(token)
@@ -109,8 +126,9 @@ def apply_pair(op: Op, x: Any, y: Any) -> Tensor:
         out = np.asarray(out)
     result = _new(_Tensor)
     result._array = out
-    result._storage = result._view = result.grad = None
-    if (x._needs or y._needs) and mode.grad and op.grad is not None and out.dtype is _F32:
+    result._storage = mode.storage
+    result._view = result.grad = None
+    if (x._needs or second) and mode.grad and op.grad is not None and out.dtype is _F32:
         result._needs = True
         result._node = record(op, (x, y), _NO_ATTRS, out)
     else:
@@ -125,7 +143,10 @@ def _met(op: Op, args: tuple[Any, ...], attrs: dict[str, Any]
 
     A number beside a tensor of its own kind or above stays a number, as NumPy takes it.
     """
-    if len(args) == 2 and op.promote in ("same", "float"):
+    for a in args:  # `apply` stops at the first number
+        if getattr(a, "_view", None) is not None:
+            a._view.refresh(a)
+    if len(args) == 2 and op.promote in _SHORTEST:
         x, y = args
         if type(y) in _REALS and isinstance(x, _Tensor) and _takes(op, x._array, y):
             return args, [x._array, y], x._needs
@@ -135,22 +156,56 @@ def _met(op: Op, args: tuple[Any, ...], attrs: dict[str, Any]
         arrays = [a._array for a in args]
         if arrays[1].dtype is arrays[2].dtype:
             return args, arrays, any(a._needs for a in args)
+    elif op.promote == "where" and isinstance(args[0], _Tensor):
+        c, x, y = args
+        if type(y) in _REALS and isinstance(x, _Tensor) and _takes(op, x._array, y):
+            return args, [c._array, x._array, y], x._needs
+        if type(x) in _REALS and isinstance(y, _Tensor) and _takes(op, y._array, x):
+            return args, [c._array, x, y._array], y._needs
     args = coerce(op, args)
     arrays = [a._array if isinstance(a, _Tensor) else a for a in args]
-    if op.promote == "same" and all(getattr(a, "dtype", _BOOL) is _BOOL for a in arrays):
+    if op.promote in _WHOLE and all(getattr(a, "dtype", _BOOL) is _BOOL for a in arrays):
         op.result_type([_type(a) for a in args], attrs)  # NumPy adds bools, the contract may not
     return args, arrays, any(a._needs for a in args if isinstance(a, _Tensor))
 
 
 def _takes(op: Op, array: np.ndarray[Any, Any], number: Any) -> bool:
     kind = array.dtype.kind
-    return kind == "f" or (type(number) is int and kind in "iu" and op.promote == "same")
+    return kind in _FLOWING or (type(number) is int and kind in "iu" and op.promote in _WHOLE
+                                and _wrapped(number, array.dtype) == number)
+
+
+def _wrapped(number: Any, dtype: np.dtype[Any]) -> Any:
+    """An int as the integers of a dtype hold it: beyond their range it goes round, as in torch."""
+    bits = 8 * dtype.itemsize
+    if type(number) is not int or dtype.kind not in "iu" or not -(2**63) <= number < 2**63:
+        return number
+    number &= (1 << bits) - 1
+    return number - (1 << bits) if dtype.kind == "i" and number >> (bits - 1) else number
+
+
+def _unusual(op: Op, arrays: Sequence[Any]) -> bool:
+    """Whether half floats are among the operands; complex ones are refused where the op is real."""
+    half = False
+    for a in arrays:
+        if type(a) is _ndarray:
+            kind = a.dtype.kind
+            if kind == "c" and not op.complex:
+                op.refuse_complex(arrays)
+            elif kind in "fV" and is_half(a.dtype):
+                half = True
+    return half
 
 
 def _aliases(out: np.ndarray[Any, Any], source: Any) -> bool:
     """Whether an array looks into another (its base may also be a copy made on the way)."""
     base = out.base
-    return base is not None and (base is source or base is source.base)
+    if base is None or base is source or base is source.base:
+        return base is not None
+    if type(base) is _ndarray:
+        return False
+    inner = getattr(base, "base", None)  # NumPy's as_strided puts an object between
+    return inner is source or (type(inner) is _ndarray and _aliases(inner, source))
 
 
 def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -162,9 +217,9 @@ def _recorded(mode: Any, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -
     result: Tensor = mode.recorder.apply(op, args, attrs)
     if op.put is not None and mode.recorder.aliases(op, args[0], result):
         _link_view(op, args[0], attrs, result)
-    if mode.grad and op.grad is not None and result.dtype.kind == "f" and any(
+    if mode.grad and op.grad is not None and result.dtype.kind in "fc" and any(
         a._needs for a in args if isinstance(a, _Tensor)
-    ):
+    ) and result._node is None:  # a recorder may have let the engine tape it
         result._needs = True
         result._node = record(op, args, attrs, result, traced=True)
     return result
@@ -211,10 +266,18 @@ def coerce(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     fixed = args[:1] if op.promote == "where" else ()
     rest = args[len(fixed):]
     target = result_dtype(rest)
-    if op.promote == "float" and target.kind != "f":
+    if op.promote == "float" and target.kind not in "fc":
         target = F32
+    if (op.promote == "floats" and target.kind not in "fc") or (
+            op.promote == "numbers" and any(_is_bool(a) for a in rest)):
+        words = ", ".join(str(_type(a)) for a in rest)
+        raise OpError(f"{op.name}: operands are {op.promote}, got {words}")
     keep = not fixed and any(isinstance(a, _Tensor) for a in rest)
     return (*fixed, *(_convert(a, target, keep) for a in rest))
+
+
+def _is_bool(a: Any) -> bool:
+    return type(a) is bool or (isinstance(a, _Tensor) and a.dtype is BOOL)
 
 
 def result_dtype(args: tuple[Any, ...]) -> DType:
@@ -237,8 +300,10 @@ def _operand(op: Op, a: Any) -> Any:
 def _convert(a: Any, target: DType, keep_number: bool) -> Any:
     if isinstance(a, _Tensor):
         return a if a.dtype is target else apply(_table()["cast"], (a,), {"dtype": target})
-    if keep_number and type(a) in _NUMBERS:
-        return a
+    if type(a) in _NUMBERS:
+        a = _wrapped(a, target.numpy)
+        if keep_number:
+            return a
     return _constant(a, target)
 
 
@@ -265,7 +330,7 @@ def explain(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], error: Excepti
 
 
 def _type(a: Any) -> Type:
-    return a.type if isinstance(a, _Tensor) else Type(scalar_dtype(a), ())
+    return a.spec if isinstance(a, _Tensor) else Type(scalar_dtype(a), ())
 
 
 # --- late bindings: tensor.py imports this module ----------------------------------------------

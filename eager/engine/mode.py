@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
@@ -41,6 +43,8 @@ class Mode:
     grad: bool = True
     recorder: Recorder | None = None
     scope: tuple[str, ...] = ()
+    #: What the storage of a result begins as: in inference mode one that counts no writes.
+    storage: Any = None
 
 
 #: A context variable, so that worker threads start clean.
@@ -57,6 +61,9 @@ def mode_set(**changes: Any) -> Iterator[None]:
         MODE.reset(token)
 
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
 class set_grad_enabled(ContextDecorator):
     """Turn recording of gradients on or off: at once, in a block, or round a function."""
 
@@ -64,12 +71,12 @@ class set_grad_enabled(ContextDecorator):
         self._grad = bool(mode)
         self._tokens: list[Token[Mode]] = [MODE.set(replace(MODE.get(), grad=self._grad))]
 
-    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, func: Function) -> Function:
         MODE.reset(self._tokens.pop())  # used as a decorator: the change is not for here
-        return super().__call__(func)
+        return _decorated(self, func)
 
     def _recreate_cm(self) -> set_grad_enabled:
-        return type(self)(self._grad) if type(self) is set_grad_enabled else type(self)()
+        return set_grad_enabled(self._grad)
 
     def __enter__(self) -> None:
         pass
@@ -78,18 +85,55 @@ class set_grad_enabled(ContextDecorator):
         MODE.reset(self._tokens.pop())
 
 
+def _decorated(block: set_grad_enabled, func: Function) -> Function:
+    """The function in a block of its own at every call; of a generator, at every step."""
+    if not inspect.isgeneratorfunction(func):
+        return ContextDecorator.__call__(block, func)
+
+    @functools.wraps(func)
+    def generate(*args: Any, **kwargs: Any) -> Any:
+        generator = func(*args, **kwargs)
+        step, value = generator.send, None
+        try:
+            while True:
+                with block._recreate_cm():
+                    result = step(value)
+                try:
+                    step, value = generator.send, (yield result)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:
+                    step, value = generator.throw, error
+        except StopIteration as end:
+            return end.value
+
+    return generate  # type: ignore[return-value]
+
+
 class no_grad(set_grad_enabled):
     """A block or function inside which no gradients are recorded."""
+
+    def __new__(cls, func: Any = None) -> Any:
+        if callable(func):  # @no_grad without parentheses
+            return cls()(func)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self._grad = False
         self._tokens = []
 
-    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return ContextDecorator.__call__(self, func)
+    def __call__(self, func: Function) -> Function:
+        return _decorated(self, func)
+
+    def _recreate_cm(self) -> no_grad:
+        return type(self)()
 
     def __enter__(self) -> None:
-        self._tokens.append(MODE.set(replace(MODE.get(), grad=self._grad)))
+        self._tokens.append(MODE.set(self._changed(MODE.get())))
+
+    def _changed(self, mode: Mode) -> Mode:
+        return replace(mode, grad=self._grad)
 
 
 class enable_grad(no_grad):

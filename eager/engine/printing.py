@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def show(t: Tensor) -> str:
     """``tensor([...], dtype=..., requires_grad=True)``."""
     if MODE.get().recorder is not None:
-        return f"tensor(traced, {t.type})"
+        return f"tensor(traced, {t.spec})"
     notes = []
     if t.dtype not in (F32, I64) and t.dtype.kind != "b":
         notes.append(f"dtype={t.dtype!r}")
     if t.grad_fn is not None:
-        notes.append(f"grad_fn=<{t.grad_fn.op.name}>")
+        notes.append(f"grad_fn={t.grad_fn!r}")
     elif t.requires_grad:
         notes.append("requires_grad=True")
     if t._array.size == 0 and t.ndim != 1:

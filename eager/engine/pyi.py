@@ -36,8 +36,10 @@ PARAMETERS = {
 OPTIONAL = {"weight": "Tensor | None", "other": "Tensor | None", "value": "float | None"}
 SHORT = {"Dims": "int | Sequence[int] | None", "Sequence[Any]": "Sequence[Tensor]"}
 #: What the rest return is a tensor.
-RETURNS = {**dict.fromkeys(("max", "min", "max_pool2d"), "Any"), "tuple[Any, ...]":
-           "tuple[Tensor, ...]", "bool": "bool"}
+RETURNS = {**dict.fromkeys(("max", "min", "max_pool2d", "median", "nanmedian", "unique",
+                            "unique_consecutive", "values_indices", "aminmax_result"), "Any"),
+           "tuple[Any, ...]": "tuple[Tensor, ...]", "tuple[Any, Any]": "tuple[Tensor, Tensor]",
+           "bool": "bool"}
 #: Builtin types that `Tensor` and `eager` give another meaning.
 BUILTINS = ("bool", "float", "int", "type")
 
@@ -49,7 +51,8 @@ def _parameter_type(name: str, annotation: str, default: Any) -> str:
         return annotation
     if default is None and name in OPTIONAL:
         return OPTIONAL[name]
-    return PARAMETERS.get(name, "Any")
+    words = PARAMETERS.get(name, "Any")
+    return f"{words} | None" if default is None and words != "Any" else words
 
 
 def _declared(parameter: inspect.Parameter) -> str:
@@ -86,11 +89,19 @@ def _signature(row: Op | Composite) -> tuple[list[inspect.Parameter], str]:
     return list(signature.parameters.values())[1:], returns
 
 
+def _and_out(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
+    out = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Any")
+    last = [p for p in parameters if p.kind is p.VAR_KEYWORD]
+    return [*(p for p in parameters if p not in last), out, *last]
+
+
 def _functions(where: str) -> Iterator[str]:
     found: dict[str, str] = {}
     for row in spelling.rows():
         if where in spelling.spelled(row).where:
             parameters, returns = _signature(row)
+            if where in spelling._WITH_OUT:
+                parameters = _and_out(parameters)
             for name in (row.name, *spelling.spelled(row).names):
                 found[name] = _stub(name, parameters, returns)
     yield from (found[name] for name in sorted(found))
@@ -120,11 +131,18 @@ def _operator(name: str, unary: bool) -> str:
     return f"def {name}(self{'' if unary else ', other: Any'}) -> Tensor: ..."
 
 
+#: Modules whose functions are those of one namespace of the table.
+NAMESPACES = ("fft", "linalg", "special")
+
+
 # --- files -------------------------------------------------------------------------------------
 def stubs() -> dict[Path, str]:
     """The text of every stub file by its path."""
     return {PACKAGE / "__init__.pyi": _eager(), PACKAGE / "nn" / "functional.pyi": _functional(),
-            PACKAGE / "engine" / "tensor.pyi": _tensor()}
+            PACKAGE / "engine" / "tensor.pyi": _tensor(),
+            **{PACKAGE / f"{name}.pyi": _file(["from eager.engine.tensor import Tensor"],
+                                              list(_functions(name)))
+               for name in NAMESPACES}}
 
 
 def _eager() -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eager.engine.dispatch import apply, apply_pair
-from eager.engine.inplace import apply_inplace, write
-from eager.engine.mode import MODE
+from eager.engine.inplace import apply_inplace, write, write_out
+from eager.engine.mode import MODE, mode_set
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
 from eager.ops.families import Pointwise
@@ -29,9 +30,45 @@ def function_of(row: Op | Composite, F: Any) -> Callable[..., Any]:
         assert isinstance(row, Op)
         return _operands_of(row)
 
+    if "inplace" in inspect.signature(body).parameters:
+        return _writing(row, body, F)
+
+    fused = row.fused if isinstance(row, Composite) else None
+    renamed = _numpy_names(body)
+
     @functools.wraps(body)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not renamed.isdisjoint(kwargs):
+            kwargs = {NUMPY_NAMES.get(name, name): value for name, value in kwargs.items()}
+        if fused is not None and not kwargs and MODE.get().recorder is None:
+            return apply(fused, args if args[-1] is not None else args[:-1])
         return body(F, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = row.name
+    call.__doc__ = row.doc
+    return call
+
+
+#: NumPy's names of arguments, which torch takes too.
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def _numpy_names(body: Callable[..., Any]) -> frozenset[str]:
+    """The NumPy names that stand for parameters of a function."""
+    parameters = inspect.signature(body).parameters
+    return frozenset(theirs for theirs, ours in NUMPY_NAMES.items()
+                     if ours in parameters and theirs not in parameters)
+
+
+def _writing(row: Op | Composite, body: Callable[..., Any], F: Any) -> Callable[..., Any]:
+    """The function of a row that takes ``inplace``: where that is true, the input is written."""
+    place = [*inspect.signature(body).parameters].index("inplace") - 2  # after F and the input
+
+    @functools.wraps(body)
+    def call(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not (args[place] if len(args) > place else kwargs.get("inplace")):
+            return body(F, input, *args, **kwargs)
+        return write(input, lambda old: body(F, old, *args, **kwargs), row.name)
 
     call.__name__ = call.__qualname__ = row.name
     call.__doc__ = row.doc
@@ -53,9 +90,22 @@ def _operands_of(op: Op) -> Callable[..., Any]:
     return call
 
 
+def _with_out(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with ``out=``: a tensor (or a tuple of them) that the result is written to."""
+    @functools.wraps(call)
+    def wrapped(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return call(*args, **kwargs)
+        with mode_set(grad=False):
+            return write_out(out, call(*args, **kwargs))
+
+    return wrapped
+
+
 def rows() -> Iterable[Op | Composite]:
     """Every row that users can spell."""
-    return (r for r in (*TABLE.values(), *FUNCTIONS.values()) if r.spelling is not None)
+    every: tuple[Op | Composite, ...] = (*TABLE.values(), *FUNCTIONS.values())
+    return (r for r in every if r.spelling is not None)
 
 
 def spelled(row: Op | Composite) -> Spelling:
@@ -69,9 +119,15 @@ def namespace(where: str, F: Any) -> dict[str, Callable[..., Any]]:
     for row in rows():
         if where in spelled(row).where:
             call = function_of(row, F)
+            if where in _WITH_OUT:
+                call = _with_out(call)
             for name in (row.name, *spelled(row).names):
                 found[name] = call
     return found
+
+
+#: The namespaces whose functions take ``out=``.
+_WITH_OUT = ("eager", "linalg", "fft", "special")
 
 
 # --- methods -----------------------------------------------------------------------------------
@@ -93,11 +149,15 @@ def lay_on(tensor: Any, F: Any) -> None:
     tensor.T = property(_reversed_dims)
 
 
-_AUGMENTED = {"__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div"}
+_AUGMENTED = {
+    "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div",
+    "__ifloordiv__": "floor_divide", "__imod__": "remainder", "__ipow__": "pow",
+    "__iand__": "bitwise_and", "__ior__": "bitwise_or", "__ixor__": "bitwise_xor",
+    "__ilshift__": "bitwise_left_shift", "__irshift__": "bitwise_right_shift"}
 
 
 def _operator(row: Op | Composite, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    reflected = name.startswith("__r") and name != "__round__"
+    reflected = name.startswith("__r") and name not in ("__round__", "__rshift__")
     if not isinstance(row, Op) or row.arity == 1 or not isinstance(row.kernel, Pointwise):
         return (lambda self, other: call(other, self)) if reflected else call
     op = row
@@ -105,9 +165,11 @@ def _operator(row: Op | Composite, name: str, call: Callable[..., Any]) -> Calla
         def operate(self: Any, other: Any) -> Any:
             return apply(op, (other, self)) if _operable(other) else NotImplemented
     else:
+        powers = name == "__pow__"  # of which some numbers have ops of their own
+
         def operate(self: Any, other: Any) -> Any:
             try:
-                return apply_pair(op, self, other)
+                return call(self, other) if powers else apply_pair(op, self, other)
             except OpError:
                 if _operable(other):
                     raise
@@ -125,7 +187,7 @@ def _operable(other: Any) -> bool:
 def _inplace(row: Op | Composite, call: Callable[..., Any]) -> Callable[..., Any]:
     """The method with a trailing underscore: an op in NumPy's own way, else by its new value."""
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(row, Op) and not kwargs:
+        if isinstance(row, Op) and not kwargs and len(args) == row.arity - 1:
             return apply_inplace(row, self, args, {})
         return write(self, lambda old: call(old, *args, **kwargs), f"{row.name}_")
 
@@ -155,20 +217,11 @@ def _reversed_dims(self: Tensor) -> Tensor:
     return apply(TABLE["permute"], (self,), {"dims": tuple(reversed(range(self.ndim)))})
 
 
-# --- indexing ----------------------------------------------------------------------------------
-def assign(target: Tensor, index: Any, value: Any) -> None:
-    """``target[index] = value``."""
-    from eager.engine.tensor import TAPED
-
-    body = FUNCTIONS["setitem"].body
-    write(target, lambda old: body(TAPED, old, index, value), "__setitem__")
-
-
 # --- small print of Tensor ---------------------------------------------------------------------
 def single(t: Tensor, array: np.ndarray[Any, Any], what: str) -> Any:
     """The only element of ``array``."""
     if array.size != 1:
-        raise OpError(f"{what}() wants one element, this is {t.type}")
+        raise OpError(f"{what}() wants one element, this is {t.spec}")
     return array.item()
 
 
@@ -179,38 +232,3 @@ def rebuild(cls: type[Tensor], array: np.ndarray[Any, Any], requires_grad: bool)
     result._node = result._storage = result._view = result.grad = None
     result._needs = requires_grad
     return result
-
-
-def seed_for(root: Tensor, gradient: Any) -> Tensor:
-    """The gradient to start from: given, or 1 for a single element."""
-    from eager.engine.tensor import Tensor
-
-    if gradient is None:
-        if tuple(root.shape) != () and root.type.numel != 1:
-            raise OpError(f"backward() of {root.type} needs a gradient of the same shape; only a "
-                          f"single element has an implied one")
-        return apply(TABLE["full"], (), {"shape": tuple(root.shape), "value": 1.0,
-                                         "dtype": root.dtype})
-    if not isinstance(gradient, Tensor):
-        raise OpError(f"the gradient is a tensor, got {type(gradient).__name__}")
-    if tuple(gradient.shape) != tuple(root.shape) or gradient.dtype is not root.dtype:
-        raise OpError(f"the gradient of {root.type} has its type, got {gradient.type}")
-    return gradient
-
-
-def accumulate_grads(found: Iterable[tuple[Tensor, Any]], seed: Tensor) -> None:
-    """Add each gradient into its leaf's ``.grad``."""
-    from eager.engine.tensor import Tensor
-
-    recorded = MODE.get().recorder is not None
-    # Arrays that somebody else holds: one array may be the gradient of several leaves.
-    taken = set() if recorded else {id(seed._array)}
-    for leaf, g in found:
-        if isinstance(g, Tensor):
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
-        elif leaf.grad is not None:
-            leaf.grad.add_(Tensor(g))
-        else:
-            shared = id(g) in taken or g.base is not None
-            taken.add(id(g))
-            leaf.grad = rebuild(Tensor, g.copy() if shared else np.asarray(g), False)

@@ -1,31 +1,28 @@
-"""The tape: one node an op, and the walk back over it."""
+"""The tape: one node an op, and what a gradient needs of it.  `walk` goes back over it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from eager.engine.mode import MODE, mode_set
-from eager.engine.raw import RAW
-from eager.engine.silence import SILENT, errstate_variable
+from eager.engine.hooks import Extras
 from eager.ops.errors import OpError
 from eager.ops.op import Op
-from eager.ops.types import DType, dtype_of
 
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
 
 
-
 class Storage:
     """The memory that a tensor, its views and its ``detach()`` share; counts writes."""
 
-    __slots__ = ("version",)
+    __slots__ = ("version", "writer")
+    inference = False
 
     def __init__(self) -> None:
         self.version = 0
+        self.writer = ""  #: the name of the last write
 
 
 def storage_of(t: Tensor) -> Storage:
@@ -47,7 +44,89 @@ class Ghost:
         self.shape, self.dtype = shape, dtype
 
 
-class Node:
+class Seen:
+    """Stands for a leaf in the same way: it is looked at only where it is asked."""
+
+    __slots__ = ("_leaf",)
+
+    def __init__(self, leaf: Tensor) -> None:
+        self._leaf = leaf
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        return self._leaf.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self._leaf.dtype
+
+
+class GradFn:
+    """A node of the tape as users look at it, under torch's names."""
+
+    __slots__ = ("__weakref__", "edges", "extras", "seq")
+
+    edges: list[Any]  #: an entry, what an operand without gradient was, or None for a number
+    extras: Extras | None
+    seq: int  #: nodes in the order they were made
+
+    def name(self) -> str:
+        """``AddBackward`` of an add."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
+        """For each operand what made it: its node, an `AccumulateGrad` of a leaf, or None."""
+        return tuple((_function_of(e), _number_of(e)) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for whoever walks the graph."""
+        return self.own_extras().metadata
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node; it may return new ones."""
+        return self.own_extras().register("after", hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_outputs)`` before this node; it may return new ones."""
+        return self.own_extras().register("before", hook)
+
+    def own_extras(self) -> Extras:
+        """The extras, made when first asked for."""
+        if self.extras is None:
+            self.extras = Extras()
+        return self.extras
+
+
+class AccumulateGrad(GradFn):
+    """What adds a gradient into the ``.grad`` of a leaf; made only to be looked at."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable, self.edges, self.extras, self.seq = variable, [], None, -1
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+
+def _function_of(edge: Any) -> GradFn | None:
+    if edge is None or type(edge) is tuple:
+        return None
+    if isinstance(edge, GradFn):
+        return edge.function if isinstance(edge, Output) else edge
+    return AccumulateGrad(edge)
+
+
+def _number_of(edge: Any) -> int:
+    return edge.index if isinstance(edge, Output) else 0
+
+
+class Node(GradFn):
     """One op application: where its operands came from and what its gradient needs.
 
     ``edges`` holds for each operand the node that made it or the leaf tensor itself; where no
@@ -56,52 +135,92 @@ class Node:
     nor written needs none.
     """
 
-    __slots__ = ("attrs", "dtype", "edges", "op", "out", "saved", "shape", "storage", "versions")
+    __slots__ = ("attrs", "dtype", "op", "out", "saved", "shape", "storage", "versions")
 
     op: Op
     attrs: dict[str, Any]
     shape: tuple[Any, ...]
     dtype: Any
-    edges: list[Any]
     storage: Storage | None
     saved: Sequence[Any] | None
     versions: list[int] | None  #: of what is saved, where any of it was ever shared or written
     out: Any  #: the result's value: not the tensor, which holds this node
 
+    def name(self) -> str:
+        return "".join(w.capitalize() for w in self.op.name.split("_")) + "Backward"
+
+    def words(self) -> str:
+        """The op and the types of its operands."""
+        types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in map(described, self.edges)
+                          if e is not None)
+        return f"{self.op.name}({types})"
+
     def check(self) -> None:
-        """Raise OpError if a value this node saved was written since."""
-        if self.saved is not None:
+        """Raise OpError if a value this node saved was written since, or has been let go."""
+        if self.saved is FREED:
+            raise OpError(
+                f"the graph is walked a second time, and what {self.words()} saved was let go "
+                f"after the first: call backward() or grad() with retain_graph=True to go "
+                f"backward through the graph a second time")
+        if self.saved is not None and (self.extras is None or self.extras.unpack is None):
             for k, t in enumerate(self.saved):
                 then = self.versions[k] if self.versions else 0
-                self._unchanged(f"operand {self.op.saved_inputs[k]}", then, _version(t))
-        if self.out is not None and self.storage is not None:
-            self._unchanged("the result", 0, self.storage.version)
+                storage = getattr(t, "_storage", None)
+                if storage is not None and storage.version != then:
+                    self._refuse(f"operand {self.op.saved_inputs[k]}", then, storage)
+        if self.out is not None and self.storage is not None and self.storage.version:
+            self._refuse("the result", 0, self.storage)
 
-    def _unchanged(self, what: str, then: int, now: int) -> None:
-        if then != now:
-            types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in map(_described, self.edges)
-                              if e is not None)
-            raise OpError(
-                f"{what} of {self.op.name}({types}) was saved for its gradient at "
-                f"version {then} and has been modified in place since (version {now}); "
-                f"use the op without the trailing underscore, or clone() before the write")
+    def _refuse(self, what: str, then: int, storage: Storage) -> None:
+        writer = f" by {storage.writer}" if storage.writer else ""
+        place = self.extras.place if self.extras is not None else None
+        raise OpError(
+            f"{what} of {self.words()} was saved for its gradient at version {then} and has been "
+            f"modified in place since{writer} (version {storage.version}); use the op without "
+            f"the trailing underscore, or clone() before the write"
+            + (f"\nThe op was called here:\n{place}" if place else ""))
 
-    def inputs(self, way: Any) -> list[Any]:
-        """The operands for the gradient rule, as values of the way it is walked.
-
-        A saved number gets the result's dtype: alone it would count as float32 or int64.
-        """
-        inputs = list(map(_described, self.edges))
-        for i, t in zip(self.op.saved_inputs, self.saved or (), strict=False):
-            inputs[i] = way.number(t, self.dtype) if type(t) in _NUMBERS else way.value(t)
-        return inputs
+    def release(self) -> None:
+        """Let go of what was saved: the graph has been walked."""
+        if self.saved is not None or self.out is not None:
+            self.saved, self.out = FREED, None
 
 
-_NUMBERS = (float, int, bool)
+#: What a node holds in place of the values it saved, after a walk that did not retain them.
+FREED: tuple[Any, ...] = ("freed",)
 
 
-def _described(edge: Any) -> Any:
-    return Ghost(*edge) if type(edge) is tuple else edge
+class Output(GradFn):
+    """One result of a function with its own gradient: leads to the function's node."""
+
+    __slots__ = ("dtype", "function", "index", "shape", "storage")
+
+    storage: Storage | None
+
+    def __init__(self, function: GradFn, index: int, out: Tensor) -> None:
+        self.function, self.index, self.shape = function, index, tuple(out.shape)
+        self.dtype, self.edges, self.extras = out.dtype, [function], None
+        self.storage, self.seq = out._storage, tick()
+
+    def name(self) -> str:
+        return self.function.name()
+
+
+def described(edge: Any) -> Any:
+    """An operand for a gradient rule that reads its shape and dtype alone: it has no more."""
+    if type(edge) is tuple:
+        return Ghost(*edge)
+    return edge if edge is None or isinstance(edge, GradFn) else Seen(edge)
+
+
+def edge_of(t: Any, traced: bool) -> Any:
+    """Where the gradient of an operand goes."""
+    if not hasattr(t, "_needs"):
+        return None
+    if t._needs:
+        return t._node or t
+    value = t if traced else t._array
+    return value.shape, value.dtype
 
 
 def record(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any,
@@ -110,12 +229,13 @@ def record(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any,
 
     A plain function over a bare object, since the call of a class costs half an op.
     """
-    node = _new(Node)
+    node: Node = _new(Node)
     node.op = op
     node.attrs = attrs
     node.shape = out.shape
     node.dtype = out.dtype
-    node.storage = node.saved = node.versions = None
+    node.seq = tick()
+    node.storage = node.saved = node.versions = node.extras = None
     node.edges = edges = []
     for a in args:
         try:
@@ -134,152 +254,24 @@ def record(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], out: Any,
                 node.versions = [_version(t) for t in saved]
                 break
     node.out = out if op.saves_out else None
+    if MARKS:
+        for mark in MARKS:
+            mark(node)
     return node
 
 
 _new: Any = object.__new__
+#: The next number of a node.
+tick: Callable[[], int] = count().__next__
+#: What is done to every node that is recorded: anomaly mode and hooks on saved tensors.
+MARKS: list[Callable[[Node], None]] = []
 
 
 def _version(t: Any) -> int:
     storage = getattr(t, "_storage", None)
-    return 0 if storage is None else int(storage.version)
-
-
-# --- the walk ----------------------------------------------------------------------------------
-def backward(roots: Sequence[Tensor], seeds: Sequence[Any], *, create_graph: bool,
-             targets: Sequence[Tensor] | None = None) -> dict[int, tuple[Tensor, Any]]:
-    """Gradients of ``sum(seed * root)``: ``{id: (tensor, gradient)}`` of each leaf reached
-    (or of each target).
-
-    On raw arrays; on tensors where the gradient must itself be recorded.
-    """
-    taped = create_graph or MODE.get().recorder is not None
-    token = errstate_variable.set(SILENT)
-    try:
-        with mode_set(grad=create_graph):
-            return _walk(roots, seeds, _Taped() if taped else _Raw(), targets)
-    finally:
-        errstate_variable.reset(token)
-
-
-class _Raw:
-    """Gradients as NumPy arrays."""
-
-    F: Any = RAW
-
-    def seed(self, t: Tensor) -> Any:
-        return t._array
-
-    def value(self, t: Tensor) -> Any:
-        return t._array
-
-    def number(self, number: Any, dtype: Any) -> Any:
-        return np.asarray(number, dtype)
-
-    def fits(self, have: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
-        return have == want
-
-    def out(self, node: Node) -> Any:
-        return node.out
-
-
-class _Taped:
-    """Gradients as tensors, whose ops are taped or recorded in their turn."""
-
-    def __init__(self) -> None:
-        from eager.engine.tensor import TAPED
-
-        self.F: Any = TAPED
-
-    def seed(self, t: Tensor) -> Any:
-        return t
-
-    def value(self, t: Tensor) -> Any:
-        return t
-
-    def number(self, number: Any, dtype: Any) -> Any:
-        kind = dtype if isinstance(dtype, DType) else dtype_of(dtype)
-        return self.F.full(shape=(), value=number, dtype=kind)
-
-    def fits(self, have: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
-        # Whether a symbolic size is 1 cannot be asked, and a broadcast dim is a plain 1.
-        return len(have) == len(want) and all(
-            type(a) is type(b) and a == b for a, b in zip(have, want, strict=True))
-
-    def out(self, node: Node) -> Any:
-        from eager.engine.tensor import Tensor
-
-        value = node.out
-        if value is None or isinstance(value, Tensor):
-            return value
-        out = Tensor(value)
-        out._node, out._needs, out._storage = node, True, node.storage
-        return out
-
-
-def _walk(roots: Sequence[Tensor], seeds: Sequence[Any], way: Any,
-          targets: Sequence[Tensor] | None) -> dict[int, tuple[Tensor, Any]]:
-    F = way.F
-    grads: dict[int, Any] = {}
-    wanted = {id(t._node or t): t for t in targets} if targets is not None else None
-    found: dict[int, tuple[Tensor, Any]] = {}
-    for root, seed in zip(roots, seeds, strict=True):
-        _accumulate(F, grads, id(root._node or root), way.seed(seed))
-    for entry in _order([r._node or r for r in roots]):
-        g = grads.pop(id(entry), None)
-        if g is None:
-            continue
-        if wanted is not None and id(entry) in wanted:
-            found[id(wanted[id(entry)])] = (wanted[id(entry)], g)
-        if not isinstance(entry, Node):
-            if wanted is None:
-                found[id(entry)] = (entry, g)
-            continue
-        entry.check()
-        partials = entry.op.grad(F, g, way.out(entry), *entry.inputs(way), **entry.attrs)
-        for edge, partial in zip(entry.edges, partials, strict=True):
-            if partial is None or edge is None or type(edge) is tuple:
-                continue
-            if not way.fits(partial.shape, edge.shape):
-                partial = sum_to(F, partial, tuple(edge.shape))
-            _accumulate(F, grads, id(edge), partial)
-    return found
-
-
-def _accumulate(F: Any, grads: dict[int, Any], key: int, g: Any) -> None:
-    # Never in place: a rule may hand the same array to several operands.
-    have = grads.get(key)
-    grads[key] = g if have is None else F.add(have, g)
-
-
-def sum_to(F: Any, g: Any, shape: tuple[Any, ...]) -> Any:
-    """``g`` summed over the dims along which ``shape`` was broadcast."""
-    extra = len(g.shape) - len(shape)
-    dims = tuple(range(extra)) + tuple(
-        i + extra for i, d in enumerate(shape)
-        if type(d) is int and d == 1 and not (type(g.shape[i + extra]) is int
-                                              and g.shape[i + extra] == 1))
-    if not dims:
-        return g
-    return F.reshape(F.sum(g, dims=dims, keepdim=False), shape=shape)
-
-
-def _order(entries: Sequence[Any]) -> list[Any]:
-    """Nodes and leaves in reverse topological order, each before what it was made from."""
-    done: list[Any] = []
-    seen: set[int] = set()
-    stack: list[tuple[Any, bool]] = [(e, False) for e in entries]
-    while stack:
-        entry, ready = stack.pop()
-        if ready:
-            done.append(entry)
-        elif id(entry) not in seen:
-            seen.add(id(entry))
-            if type(entry) is Node:
-                stack.append((entry, True))
-                stack.extend((e, False) for e in entry.edges
-                             if e is not None and type(e) is not tuple and id(e) not in seen)
-            else:
-                done.append(entry)
-    done.reverse()
-    return done
+    if storage is None:
+        return 0
+    if storage.inference:
+        raise OpError(f"a tensor {t.spec} made in inference_mode cannot be saved for a gradient; "
+                      f"clone() it outside of that mode, or make it in no_grad()")
+    return int(storage.version)

@@ -11,27 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from eager.engine import dispatch, spelling
+from eager.engine import dispatch, hooks, spelling, subscripting, walk
+from eager.engine.conversion import Conversions
 from eager.engine.dispatch import apply
-from eager.engine.inplace import copy_into
+from eager.engine.inplace import copy_into, touch
+from eager.engine.interop import Interop
 from eager.engine.mode import MODE
-from eager.engine.tape import Node, Storage, backward, storage_of
+from eager.engine.tape import GradFn, Node, Output, Storage, storage_of
+from eager.engine.views import Views
 from eager.ops.errors import OpError
-from eager.ops.table import FUNCTIONS, TABLE
-from eager.ops.types import BOOL, F32, F64, I32, I64, DType, Type, as_dtype, dtype_of
+from eager.ops.table import TABLE
+from eager.ops.types import DType, Type, dtype_of
 
 
-class Tensor:
+class Tensor(Conversions, hooks.Hooked, Interop, Views):
     """An n-dimensional array.
 
     Wraps ``array`` without a copy: writing to one is seen in the other.
     """
 
-    __slots__ = ("__weakref__", "_array", "_needs", "_node", "_storage", "_view", "grad")
+    __slots__ = ("__weakref__", "_array", "_hooks", "_needs", "_node", "_storage", "_view", "grad")
     # NumPy leaves operators with a Tensor on the right to the Tensor.
     __array_priority__ = 1000
 
     _array: np.ndarray[Any, Any]
+    _hooks: hooks.Extras  #: of a leaf that has hooks
     _needs: bool  #: whether gradients flow into it
     _node: Node | None  #: the op that made it, where a gradient may be asked for
     _storage: Storage | None  #: shared with views; None: never shared nor written
@@ -59,7 +63,7 @@ class Tensor:
         return dtype_of(self._array.dtype)
 
     @property
-    def type(self) -> Type:
+    def spec(self) -> Type:
         """Element type and shape together."""
         return Type(self.dtype, tuple(self.shape))
 
@@ -68,23 +72,20 @@ class Tensor:
         return len(self.shape)
 
     @property
-    def device(self) -> str:
-        return "cpu"
-
-    @property
     def is_leaf(self) -> bool:
         return self._node is None
 
     @property
-    def grad_fn(self) -> Node | None:
-        return self._node
+    def grad_fn(self) -> GradFn | None:
+        return self._node.function if isinstance(self._node, Output) else self._node
+
+    def is_inference(self) -> bool:
+        """Whether this tensor was made in `inference_mode`."""
+        return self._storage is not None and self._storage.inference
 
     @property
     def _version(self) -> int:
         return 0 if self._storage is None else self._storage.version
-
-    def dim(self) -> int:
-        return self.ndim
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one of its dimensions."""
@@ -93,19 +94,10 @@ class Tensor:
     def numel(self) -> int:
         return self.shape.numel()
 
-    def element_size(self) -> int:
-        return self.dtype.itemsize
-
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours, in elements."""
         steps = tuple(s // self._array.itemsize for s in self._array.strides)
         return steps if dim is None else steps[dim]
-
-    def is_contiguous(self) -> bool:
-        return bool(self._array.flags.c_contiguous)
-
-    def is_floating_point(self) -> bool:
-        return self.dtype.kind == "f"
 
     def data_ptr(self) -> int:
         return int(self._array.ctypes.data)
@@ -121,25 +113,28 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set whether gradients are accumulated here; only a leaf may stop them."""
-        if requires_grad and self.dtype.kind != "f":
-            raise OpError(f"only floating tensors can require gradients, this is {self.type}")
+        if requires_grad and self.dtype.kind not in "fc":
+            raise OpError(f"only floating and complex tensors can require gradients, this is "
+                          f"{self.spec}")
         if not requires_grad and self._node is not None:
             raise OpError("requires_grad can only be changed on leaves; use detach()")
         self._needs = bool(requires_grad)
         return self
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,
-                 create_graph: bool = False) -> None:
+                 create_graph: bool = False,
+                 inputs: Tensor | Sequence[Tensor] | None = None) -> None:
         """Accumulate the gradient of this tensor into ``.grad`` of every leaf it came from.
 
-        ``gradient`` (of this tensor's shape) may be left out for a single element.
+        ``gradient`` (of this tensor's shape) may be left out for a single element; ``inputs``
+        are the only tensors to reach.  Unless ``retain_graph`` (by default: ``create_graph``) the
+        graph lets go of what it saved, and cannot be walked again.
         """
         if not self._needs:
-            raise OpError(f"backward() on {self.type} that requires no gradient: nothing it was "
+            raise OpError(f"backward() on {self.spec} that requires no gradient: nothing it was "
                           f"made from has requires_grad=True")
-        seed = spelling.seed_for(self, gradient)
-        found = backward([self], [seed], create_graph=create_graph)
-        spelling.accumulate_grads(found.values(), seed)
+        targets = None if inputs is None else [inputs] if isinstance(inputs, Tensor) else inputs
+        walk.backward_into([self], [gradient], retain_graph, create_graph, targets)
 
     def detach(self) -> Tensor:
         """The same memory without history."""
@@ -151,7 +146,18 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
+        """The same memory without history; setting it gives the tensor other memory."""
         return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise OpError(f"data is set to a tensor, got {type(value).__name__}")
+        if MODE.get().recorder is not None:
+            self.detach().copy_(value)
+            return
+        touch(self)
+        self._array = value._array
 
     # --- to Python and NumPy ---------------------------------------------------------------
     def _read(self, how: str) -> Any:
@@ -176,7 +182,7 @@ class Tensor:
         """The only element, as a Python number."""
         array = self._read("item")
         if array.size != 1:
-            raise OpError(f"item() wants one element, this is {self.type}")
+            raise OpError(f"item() wants one element, this is {self.spec}")
         value: bool | int | float = array.item()
         return value
 
@@ -186,7 +192,7 @@ class Tensor:
     def __bool__(self) -> bool:
         array = self._read("bool")
         if array.size != 1:
-            raise OpError(f"the truth of {self.type} is ambiguous: use any() or all()")
+            raise OpError(f"the truth of {self.spec} is ambiguous: use any() or all()")
         return bool(array.reshape(()))
 
     def __int__(self) -> int:
@@ -197,7 +203,7 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.dtype.kind != "i":
-            raise OpError(f"only an integer tensor is an index, this is {self.type}")
+            raise OpError(f"only an integer tensor is an index, this is {self.spec}")
         return int(spelling.single(self, self._read("int"), "int"))
 
     def __len__(self) -> int:
@@ -234,58 +240,12 @@ class Tensor:
         memo[id(self)] = copy
         return copy
 
-    # --- conversion ------------------------------------------------------------------------
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        """This tensor in another dtype (``dtype``, or the dtype of another tensor)."""
-        for a in args:
-            if isinstance(a, Tensor):
-                dtype = a.dtype
-            elif isinstance(a, str) and a in ("cpu",):
-                device = a
-            else:
-                dtype = a
-        if device not in (None, "cpu"):
-            raise OpError(f"device {device!r} is not available; eager tensors live on 'cpu'")
-        if dtype is None or as_dtype(dtype) is self.dtype:
-            return self
-        return apply(TABLE["cast"], (self,), {"dtype": as_dtype(dtype)})
-
-    def float(self) -> Tensor:
-        return self.to(F32)
-
-    def double(self) -> Tensor:
-        return self.to(F64)
-
-    def long(self) -> Tensor:
-        return self.to(I64)
-
-    def int(self) -> Tensor:
-        return self.to(I32)
-
-    def bool(self) -> Tensor:
-        return self.to(BOOL)
-
-    def type_as(self, other: Tensor) -> Tensor:
-        return self.to(other.dtype)
-
-    def cpu(self) -> Tensor:
-        return self
-
-    def clone(self) -> Tensor:
-        """A copy that gradients flow through."""
-        return apply(TABLE["clone"], (self,))
-
-    def contiguous(self) -> Tensor:
-        """This tensor if its elements lie in order, else a copy that does."""
-        return self if self.is_contiguous() else self.clone()
-
     # --- indexing --------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Tensor:
-        result: Tensor = FUNCTIONS["getitem"].body(TAPED, self, index)
-        return result
+        return subscripting.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        spelling.assign(self, index, value)
+        subscripting.setitem(self, index, value)
 
     # --- in place --------------------------------------------------------------------------
     def copy_(self, source: Any) -> Tensor:
@@ -293,22 +253,10 @@ class Tensor:
         return copy_into(self, source)
 
     def fill_(self, value: Any) -> Tensor:
-        return copy_into(self, value)
+        return copy_into(self, value, "fill_")
 
     def zero_(self) -> Tensor:
-        return copy_into(self, 0)
-
-    # --- like this one ---------------------------------------------------------------------
-    def new_zeros(self, *size: Any) -> Tensor:
-        return self.new_full(*size, fill_value=0)
-
-    def new_ones(self, *size: Any) -> Tensor:
-        return self.new_full(*size, fill_value=1)
-
-    def new_full(self, *size: Any, fill_value: Any) -> Tensor:
-        shape = tuple(size[0]) if len(size) == 1 and isinstance(size[0], Sequence) else size
-        return apply(TABLE["full"], (),
-                     {"shape": shape, "value": fill_value, "dtype": self.dtype})
+        return copy_into(self, 0, "zero_")
 
 
 class Size(tuple[Any, ...]):
@@ -344,7 +292,7 @@ class Taped:
     def typeof(x: Any) -> Type:
         """Element type and shape of a tensor or of an operand that was not saved."""
         if isinstance(x, Tensor):
-            return x.type
+            return x.spec
         return Type(x.dtype if isinstance(x.dtype, DType) else dtype_of(x.dtype), tuple(x.shape))
 
 

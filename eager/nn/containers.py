@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections import OrderedDict
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from itertools import chain
 from typing import Any, Self, overload
 
-from eager.nn.module import Module
+from eager.nn.module import Module, indented
 from eager.ops.errors import OpError
 
 
@@ -19,14 +22,36 @@ class _Numbered(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end."""
-        for module in modules:
+        for module in list(modules):
             self.append(module)
         return self
 
-    def _key(self, index: int) -> str:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range of {len(self)} modules")
-        return list(self._modules)[index]
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at ``index``."""
+        if not isinstance(module, Module):
+            raise OpError(f"{self._get_name()}.insert: wanted a Module, got "
+                          f"{type(module).__name__}")
+        modules = list(self)
+        modules.insert(index, module)
+        self._renumber(modules)
+        return self
+
+    def pop(self, key: int | slice = -1) -> Any:
+        """Remove a module, the last one by default, and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def _renumber(self, modules: Iterable[Any]) -> None:
+        modules = list(modules)
+        self._modules.clear()
+        self._modules.update((str(k), m) for k, m in enumerate(modules))
+
+    def _key(self, index: Any) -> str:
+        k = operator.index(index)
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"index {k} is out of range of {len(self)} modules")
+        return list(self._modules)[k]
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -34,20 +59,18 @@ class _Numbered(Module):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._made(dict(list(self.named_children())[index]))
+            return self._made(OrderedDict(list(self._modules.items())[index]))
         return self._modules[self._key(index)]
 
-    def _made(self, modules: dict[str, Module]) -> Self:
+    def _made(self, modules: Mapping[str, Module]) -> Self:
         raise NotImplementedError
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._key(index), module)
 
-    def __delitem__(self, index: int) -> None:
-        delattr(self, self._key(index))
-        left = list(self.children())
-        self._modules.clear()
-        self.extend(left)
+    def __delitem__(self, index: int | slice) -> None:
+        gone = (list(self._modules)[index] if isinstance(index, slice) else [self._key(index)])
+        self._renumber(m for name, m in self._modules.items() if name not in gone)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -55,20 +78,42 @@ class _Numbered(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._modules.values())
 
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
 
 class Sequential(_Numbered):
     """Modules one after another, each called with what the last returned."""
 
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+    def __init__(self, *args: Module | Mapping[str, Module]) -> None:
         super().__init__()
-        first = modules[0] if len(modules) == 1 else None
+        first = args[0] if len(args) == 1 else None
         named = (first.items() if isinstance(first, Mapping)
-                 else ((str(k), m) for k, m in enumerate(modules)))
+                 else ((str(k), m) for k, m in enumerate(args)))
         for name, module in named:
             self.add_module(name, module)  # type: ignore[arg-type]
 
-    def _made(self, modules: dict[str, Module]) -> Self:
+    def _made(self, modules: Mapping[str, Module]) -> Self:
         return type(self)(modules)
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise OpError(f"a Sequential is joined to a Sequential, got {type(other).__name__}")
+        return Sequential(*self, *other)
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*self._repeated(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        modules = self._repeated(times)
+        return self.extend(modules[len(self):])
+
+    def _repeated(self, times: int) -> list[Any]:
+        if not isinstance(times, int) or times < 1:
+            raise OpError(f"a Sequential is repeated a positive number of times, got {times!r}")
+        return list(self) * times
 
     def forward(self, input: Any) -> Any:
         for module in self:
@@ -79,12 +124,29 @@ class Sequential(_Numbered):
 class ModuleList(_Numbered):
     """A list of modules, which their owner calls."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules)
+        self.extend(modules or ())
 
-    def _made(self, modules: dict[str, Module]) -> Self:
+    def _made(self, modules: Mapping[str, Module]) -> Self:
         return type(self)(modules.values())
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList(chain(self, other))
+
+    def __repr__(self) -> str:
+        """Neighbours that print alike are printed once."""
+        runs: list[tuple[int, int, str]] = []
+        for k, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1] = runs[-1][0], k, text
+            else:
+                runs.append((k, k, text))
+        if not runs:
+            return f"{self._get_name()}()"
+        lines = [f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}"
+                 for a, b, text in runs]
+        return f"{self._get_name()}(\n  " + "\n  ".join(map(indented, lines)) + "\n)"
 
 
 class ModuleDict(Module):
@@ -92,16 +154,20 @@ class ModuleDict(Module):
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
-        for name, module in (modules or {}).items():
+        if modules is not None:
+            self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules by name, in place of those that are there."""
+        pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
+        for name, module in pairs:
             self[name] = module
 
     def __getitem__(self, key: str) -> Any:
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise OpError(f"ModuleDict: wanted a Module for {key!r}, got {type(module).__name__}")
-        self._modules[key] = module
+        self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
@@ -115,11 +181,22 @@ class ModuleDict(Module):
     def __contains__(self, key: str) -> bool:
         return key in self._modules
 
-    def keys(self) -> Iterable[str]:
+    def clear(self) -> None:
+        """Remove all."""
+        self._modules.clear()
+
+    def pop(self, key: str) -> Any:
+        """Remove a module and return it."""
+        return self._modules.pop(key)
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
         return self._modules.keys()
 
-    def values(self) -> Iterable[Any]:
+    def values(self) -> ValuesView[Any]:
+        """The modules."""
         return self._modules.values()
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> ItemsView[str, Any]:
+        """Names and modules."""
         return self._modules.items()

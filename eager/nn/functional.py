@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from eager.engine import spelling
+from eager.engine.dropouts import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from eager.engine.mode import no_grad
-from eager.engine.streams import dropout
 from eager.engine.tensor import TAPED, Tensor
+from eager.nn.attending import multi_head_attention_forward, scaled_dot_product_attention
+from eager.nn.lookups import embedding, embedding_bag
+from eager.nn.noise import gumbel_softmax, rrelu
 from eager.ops.errors import OpError
 from eager.ops.types import product
 
@@ -45,11 +55,30 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return result
 
 
+def instance_norm(input: Tensor, running_mean: Tensor | None = None,
+                  running_var: Tensor | None = None, weight: Tensor | None = None,
+                  bias: Tensor | None = None, use_input_stats: bool = True,
+                  momentum: float = 0.1, eps: float = 1e-05) -> Tensor:
+    """Each channel of each element of [N, C, ...] brought to mean 0 and variance 1.
+
+    By its own moments, towards whose means over the batch the running ones, if given, are moved
+    in place by ``momentum`` (the variance unbiased); or without ``use_input_stats`` by those.
+    """
+    result: Tensor = _TABLE["instance_norm"](input, running_mean, running_var, weight, bias,
+                                             use_input_stats, momentum, eps)
+    if use_input_stats and running_mean is not None and running_var is not None:
+        dims = tuple(range(2, input.ndim))
+        with no_grad():
+            _move(running_mean, input.mean(dims).mean(0), momentum)
+            _move(running_var, input.var(dims).mean(0), momentum)
+    return result
+
+
 def _values_per_channel(input: Tensor) -> Any:
     count = product((input.shape[0], *input.shape[2:]))
     if type(count) is int and count < 2:
         raise OpError(f"batch_norm: training wants more than one value per channel, got "
-                      f"{input.type}")
+                      f"{input.spec}")
     return count
 
 
@@ -57,7 +86,10 @@ def _move(running: Tensor, now: Tensor, momentum: Any) -> None:
     running.copy_(running * (1.0 - momentum) + now * momentum)
 
 
-_OWN = {f.__name__: f for f in (relu, batch_norm, dropout)}
+_OWN = {f.__name__: f for f in (
+    relu, batch_norm, instance_norm, dropout, dropout1d, dropout2d, dropout3d, alpha_dropout,
+    feature_alpha_dropout, rrelu, gumbel_softmax, embedding, embedding_bag,
+    multi_head_attention_forward, scaled_dot_product_attention)}
 
 
 def __getattr__(name: str) -> Any:

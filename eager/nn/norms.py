@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eager.engine import creation
+from eager.engine.device import check_device
 from eager.engine.mode import no_grad
 from eager.engine.tensor import Tensor
 from eager.nn import functional as F
@@ -44,9 +45,10 @@ class BatchNorm(Affine):
     num_batches_tracked: Tensor | None
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-                 affine: bool = True, track_running_stats: bool = True, dtype: Any = None, *,
-                 bias: bool = True) -> None:
+                 affine: bool = True, track_running_stats: bool = True, device: Any = None,
+                 dtype: Any = None, *, bias: bool = True) -> None:
         super().__init__()
+        check_device(device)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._hold((num_features,), affine, affine and bias, dtype)
@@ -59,7 +61,7 @@ class BatchNorm(Affine):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise OpError(f"{type(self).__name__}: wanted {self.num_features} channels in dim 1 of "
-                          f"{' or '.join(map(str, self.ranks))} dims, got {input.type}")
+                          f"{' or '.join(map(str, self.ranks))} dims, got {input.spec}")
         momentum = self._count_batch() if self.training else 0.0
         batch = self.training or self.running_mean is None
         return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias,
@@ -94,12 +96,80 @@ class BatchNorm2d(BatchNorm):
     ranks = (4,)
 
 
+class BatchNorm3d(BatchNorm):
+    """`BatchNorm` of volumes [N, C, D, H, W]."""
+
+    ranks = (5,)
+
+
+class InstanceNorm(BatchNorm):
+    """Every channel of every element of [N, C, ...] normalised (Ulyanov et al., 2016).
+
+    With ``track_running_stats`` ``eval()`` normalises by the running moments.  N may be missing.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
+                 affine: bool = False, track_running_stats: bool = False, device: Any = None,
+                 dtype: Any = None) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        single = input.ndim == self.ranks[0] - 1
+        x = input.unsqueeze(0) if single else input
+        if x.ndim not in self.ranks or (self.affine and x.shape[1] != self.num_features):
+            raise OpError(f"{type(self).__name__}: wanted {self.num_features} channels before the "
+                          f"last {self.ranks[0] - 2} dims, got {input.spec}")
+        own = self.training or self.running_mean is None
+        out: Tensor = F.instance_norm(x, self.running_mean, self.running_var, self.weight,
+                                      self.bias, own, self.momentum or 0.0, self.eps)
+        return out.squeeze(0) if single else out
+
+    def extra_repr(self) -> str:
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+                f"affine={self.affine}, bias={self.bias is not None}, "
+                f"track_running_stats={self.track_running_stats}")
+
+
+class InstanceNorm1d(InstanceNorm):
+    """`InstanceNorm` of lines [N, C, L]."""
+
+    ranks = (3,)
+
+
+class InstanceNorm2d(InstanceNorm):
+    """`InstanceNorm` of images [N, C, H, W]."""
+
+    ranks = (4,)
+
+
+class InstanceNorm3d(InstanceNorm):
+    """`InstanceNorm` of volumes [N, C, D, H, W]."""
+
+    ranks = (5,)
+
+
+class LocalResponseNorm(Module):
+    """The input over a power of the squares of near channels (Krizhevsky et al., 2012)."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+        return result
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
 class LayerNorm(Affine):
     """The last dims of each element of the batch normalised (Ba et al., 2016)."""
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True,
-                 bias: bool = True, dtype: Any = None) -> None:
+                 bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
+        check_device(device)
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
         self.normalized_shape, self.eps = tuple(shape), eps
         self.elementwise_affine = elementwise_affine
@@ -117,8 +187,10 @@ class RMSNorm(Affine):
     """The last dims over their root mean square (Zhang and Sennrich, 2019)."""
 
     def __init__(self, normalized_shape: Any, eps: float | None = None,
-                 elementwise_affine: bool = True, dtype: Any = None) -> None:
+                 elementwise_affine: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
         super().__init__()
+        check_device(device)
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
         self.normalized_shape, self.eps = tuple(shape), eps
         self.elementwise_affine = elementwise_affine
@@ -137,8 +209,10 @@ class GroupNorm(Affine):
     """Groups of channels of [N, C, ...] normalised (Wu and He, 2018)."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5,
-                 affine: bool = True, dtype: Any = None, *, bias: bool = True) -> None:
+                 affine: bool = True, device: Any = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
         super().__init__()
+        check_device(device)
         if num_channels % num_groups:
             raise OpError(f"GroupNorm: {num_groups} groups do not divide {num_channels} channels")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps

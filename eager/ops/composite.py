@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eager.ops.op import Spelling
+from eager.ops.op import Op, Spelling
 
 _EVERYWHERE = Spelling()
 
@@ -22,6 +22,15 @@ class Composite:
     name: str
     body: Callable[..., Any]
     spelling: Spelling = _EVERYWHERE
+    #: An op that says the same of the positional operands in one node, where nothing is recorded.
+    fused: Op | None = None
+
+    @property
+    def key(self) -> str:
+        """The name, behind its namespace where the plain one may be another's (``linalg.norm``)."""
+        where = self.spelling.where
+        plain = not where or {"eager", "method", "nn.functional", "inplace"} & set(where)
+        return self.name if plain else f"{where[0]}.{self.name}"
 
     @property
     def doc(self) -> str:

@@ -36,11 +36,15 @@ def transposed(F: Any, x: Any) -> Any:
     return F.permute(x, dims=(*range(n - 2), n - 1, n - 2))
 
 
-def _grad_matmul(F: Any, g: Any, out: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    return F.matmul(g, transposed(F, y)), F.matmul(transposed(F, x), g)
+def _by_left(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    return F.matmul(g, transposed(F, y))
 
 
-def _matmul(F: Any, input: Any, other: Any) -> Any:
+def _by_right(F: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    return F.matmul(transposed(F, x), g)
+
+
+def matrix_product(F: Any, input: Any, other: Any) -> Any:
     """The matrix product; a vector is a row on the left and a column on the right."""
     x, y = F.typeof(input), F.typeof(other)
     if not x.ndim or not y.ndim:
@@ -58,8 +62,9 @@ def _matmul(F: Any, input: Any, other: Any) -> Any:
 
 
 matmul = Op("matmul", "The matrix product of the last two dims; leading dims broadcast.",
-            _multiplied, Contract(), forward=np.matmul, grad=_grad_matmul, saves=(0, 1),
-            precheck=_alike, public=_matmul, promote="none", onnx="MatMul",
+            _multiplied, Contract(), forward=np.matmul, partials=(_by_left, _by_right),
+            saves=(0, 1), precheck=_alike, public=matrix_product, promote="none", onnx="MatMul",
+            complex=True,
             spelling=Spelling(("eager", "method", "__matmul__", "__rmatmul__")),
             examples=(Example(((2, 3), (3, 4))), Example(((5, 2, 3), (5, 3, 4))),
                       Example(((5, 2, 3), (3, 4))), Example(((2, 1, 2, 3), (4, 3, 2))),

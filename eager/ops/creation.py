@@ -12,8 +12,23 @@ from eager.ops.op import Example, Op
 from eager.ops.types import BOOL, F32, F64, I64, DType, Shape, Type
 
 
+def check_placement(device: Any = None, layout: Any = None, pin_memory: bool = False,
+                    memory_format: Any = None) -> None:
+    """Raise OpError for where or how a tensor cannot lie: it is dense, on the CPU, row-major."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        raise OpError(f"device {str(device)!r} is not available; eager tensors live on 'cpu', and "
+                      f"jit compiles for other targets")
+    if layout is not None and not str(layout).endswith("strided"):
+        raise OpError(f"layout {layout} is not available; tensors are dense")
+    if pin_memory:
+        raise OpError("pin_memory: memory is pinned for an accelerator, and tensors live on 'cpu'")
+    if memory_format is not None and not str(memory_format).endswith(
+            ("preserve_format", "contiguous_format")):
+        raise OpError(f"memory_format {memory_format} is not available; elements lie row by row")
+
+
 def _filled(*, shape: tuple[int, ...], value: Any, dtype: DType) -> Type:
-    if type(value) not in (bool, int, float):
+    if type(value) not in (bool, int, float, complex):
         raise OpError(f"the value is a number, got {value!r}")
     return Type(dtype, shape)
 

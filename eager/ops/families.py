@@ -46,6 +46,44 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class Scan:
+    """Running folds along attribute ``dim``, from its end where attribute ``reverse`` says so.
+
+    ``body(total, x)`` is the next total; floats are totalled in float64.  ``start`` is its
+    neutral element as in `Reduce`.
+    """
+
+    body: Callable[[scalar.Scalar, scalar.Scalar], scalar.Scalar]
+    start: int | str
+
+
+@dataclass(frozen=True)
+class ArgScan:
+    """The position of the latest element along attribute ``dim`` that is as good as any before.
+
+    ``better`` is ``ge`` or ``le``; every NaN is as good as any.
+    """
+
+    better: str
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The positions along attribute ``dim`` in ascending order, or ``descending``.
+
+    Equal elements keep their order; NaN is larger than any number.  ``first``: the first ``k``
+    (an attribute) of them alone.
+    """
+
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where each value belongs in a sorted sequence; ``right``: after what is equal to it."""
+
+
+@dataclass(frozen=True)
 class View:
     """``out[i] = x[index(i)]``: pure movement, fused into whoever reads it.
 
@@ -83,9 +121,13 @@ class Gather:
 
 @dataclass(frozen=True)
 class Scatter:
-    """A copy of ``x`` with ``src`` added at ``index`` along ``dim``; range-checked."""
+    """A copy of ``x`` with ``src`` folded in at ``index`` along ``dim``; range-checked.
+
+    ``combine`` is a scalar instruction, or "" where the last value written stays.
+    """
 
     select: bool = False
+    combine: str = "add"
 
 
 @dataclass(frozen=True)
@@ -128,11 +170,24 @@ class Random:
 
 
 @dataclass(frozen=True)
+class Bitcast:
+    """The bytes of the operand, read as attribute ``dtype``."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """One routine of its own: ``routine`` says which; a target has it or refuses."""
+
+    routine: str
+
+
+@dataclass(frozen=True)
 class Control:
     """An op with regions, lowered by the driver."""
 
 
 Family = (
-    Pointwise | Reduce | ArgReduce | Softmax | View | Concat | SliceUpdate | Gather | Scatter
-    | Contract | Convolution | Pool | Iota | Fill | DimValue | Random | Control
+    Pointwise | Reduce | ArgReduce | Softmax | Scan | ArgScan | Sort | Search | View | Concat
+    | SliceUpdate | Gather | Scatter | Contract | Convolution | Pool | Iota | Fill | DimValue
+    | Random | Bitcast | Library | Control
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import scalar
 from eager.ops.errors import OpError
 from eager.ops.families import Gather, Scatter
 from eager.ops.op import Example, Op, Spelling
@@ -44,6 +45,15 @@ def _scattered(x: Type, index: Type, src: Type, /, *, dim: int) -> Type:
     return x
 
 
+def _folding(contract: Any) -> Any:
+    def infer(x: Type, index: Type, src: Type, /, *, dim: int) -> Type:
+        if x.dtype.kind in "bc":
+            raise OpError(f"the target must be a real number, got {x}")
+        result: Type = contract(x, index, src, dim=dim)
+        return result
+    return infer
+
+
 def _selected(x: Type, index: Type, /, *, dim: int) -> Type:
     _indices(index)
     if index.ndim != 1 or not 0 <= dim < x.ndim:
@@ -78,90 +88,207 @@ def _run_gather(x: Any, index: Any, *, dim: int) -> Any:
     return np.take_along_axis(x[region], index, dim)
 
 
-def _add_at(x: Any, index: Any, src: Any, dim: int) -> Any:
-    """A copy of ``x`` with ``src`` added where ``index`` (which broadcasts to it) replaces
+def _fold_at(x: Any, index: Any, src: Any, dim: int, combine: str) -> Any:
+    """A copy of ``x`` with ``src`` folded in where ``index`` (which broadcasts to it) replaces
     coordinate ``dim``.  By flat positions, which ``np.add.at`` takes several times faster.
     """
-    out = x.copy()
+    out = np.array(x, order="C")
     strides = [math.prod(x.shape[k + 1:]) for k in range(x.ndim)]
-    grid = np.ogrid[tuple(slice(n) for n in src.shape)]
     flat = index * strides[dim]
-    for k, coordinate in enumerate(grid):
+    for k, coordinate in enumerate(np.ogrid[tuple(slice(n) for n in src.shape)]):
         if k != dim:
             flat = flat + coordinate * strides[k]
-    np.add.at(out.reshape(-1), np.broadcast_to(flat, src.shape).reshape(-1), src.reshape(-1))
+    places = np.broadcast_to(flat, src.shape).reshape(-1)
+    if combine:
+        fold: Any = scalar.INSTRS[combine].numpy
+        fold.at(out.reshape(-1), places, src.reshape(-1))
+    else:
+        out.reshape(-1)[places] = src.reshape(-1)
     return out
 
 
-def _run_scatter(x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    return _add_at(x, index, src[tuple(slice(n) for n in index.shape)], dim)
+def _run_scatter(combine: str) -> Any:
+    def run(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+        return _fold_at(x, index, src[tuple(slice(n) for n in index.shape)], dim, combine)
+    return run
 
 
-def _run_index_add(x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    line = [1] * x.ndim
-    line[dim] = -1
-    return _add_at(x, index.reshape(line), src, dim)
+def _run_select(combine: str) -> Any:
+    def run(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+        return _fold_at(x, index.reshape([-1 if k == dim else 1 for k in range(x.ndim)]), src,
+                        dim, combine)
+    return run
 
 
-def _zeros_like(F: Any, x: Any, g: Any) -> Any:
-    return F.full(shape=F.typeof(x).shape, value=0.0, dtype=F.typeof(g).dtype)
+# --- gradients ---------------------------------------------------------------------------------
+def _filled(F: Any, x: Any, g: Any, value: float = 0.0) -> Any:
+    return F.full(shape=F.typeof(x).shape, value=value, dtype=F.typeof(g).dtype)
 
 
-def _grad_scatter(F: Any, g: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    back = F.gather(g, index, dim=dim)
+def _to_source(F: Any, back: Any, src: Any) -> Any:
+    """A gradient of the index's shape in that of the source, of which the rest was not read."""
     have, want = F.typeof(back).shape, F.typeof(src).shape
-    if have != want:
-        high = tuple(w - h for h, w in zip(have, want, strict=True))
-        back = F.pad(back, low=(0,) * len(want), high=high, value=0.0)
-    return g, None, back
+    if have == want:
+        return back
+    high = tuple(w - h for h, w in zip(have, want, strict=True))
+    return F.pad(back, low=(0,) * len(want), high=high, value=0.0)
 
 
-def _along(name: str) -> Any:
-    def public(F: Any, input: Any, dim: int, index: Any) -> Any:
-        return getattr(F, name)(input, index, dim=normalize_dim(dim, F.typeof(input).ndim))
-    return public
+def _read_part(F: Any, src: Any, index: Any) -> Any:
+    """The part of a source that an index reads."""
+    have, want = F.typeof(src).shape, F.typeof(index).shape
+    if have == want:
+        return src
+    return F.slice(src, starts=(0,) * len(want), stops=want, steps=(1,) * len(want))
 
 
-def _adding(name: str) -> Any:
-    def public(F: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
-        return getattr(F, name)(input, index, src, dim=normalize_dim(dim, F.typeof(input).ndim))
-    return public
+def _grad_add(F: Any, g: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    return g, None, _to_source(F, F.gather(g, index, dim=dim), src)
 
 
+def _grad_set(F: Any, g: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    # Where an index repeats every writer gets the gradient, as in torch.
+    return (F.scatter(g, index, _filled(F, src, g), dim=dim), None,
+            _to_source(F, F.gather(g, index, dim=dim), src))
+
+
+def _grad_prod(F: Any, g: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    # Each factor gets the product of the others: of those that are not 0, where none but it is.
+    part = _read_part(F, src, index)
+    dtype = F.typeof(g).dtype
+    zero, null = F.eq(part, 0), F.eq(x, 0)
+    safe, own = F.where(zero, F.add(F.mul(part, 0), 1), part), F.where(
+        null, F.add(F.mul(x, 0), 1), x)
+    zeros = F.gather(F.scatter_add(F.cast(null, dtype=dtype), index, F.cast(zero, dtype=dtype),
+                                   dim=dim), index, dim=dim)
+    rest = F.gather(F.mul(g, F.scatter_prod(own, index, safe, dim=dim)), index, dim=dim)
+    lone = F.logical_or(F.eq(zeros, 0), F.logical_and(zero, F.eq(zeros, 1)))
+    back = F.where(lone, F.div(rest, safe), F.mul(rest, 0))
+    others = F.scatter_prod(_filled(F, x, g, 1.0), index, part, dim=dim)
+    return F.mul(g, others), None, _to_source(F, back, src)
+
+
+def _grad_extreme(F: Any, g: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    # Those that tie share the gradient equally, as in torch.
+    part, dtype = _read_part(F, src, index), F.typeof(g).dtype
+    own = F.cast(F.eq(x, out), dtype=dtype)
+    hit = F.cast(F.eq(part, F.gather(out, index, dim=dim)), dtype=dtype)
+    share = F.div(g, F.scatter_add(own, index, hit, dim=dim))
+    back = F.mul(F.gather(share, index, dim=dim), hit)
+    return F.mul(share, own), None, _to_source(F, back, src)
+
+
+# --- public signatures -------------------------------------------------------------------------
+def along(F: Any, name: str, input: Any, dim: int, index: Any, *source: Any) -> Any:
+    """An op of this module along ``dim``, where a 0-d tensor counts as one of one element."""
+    t = F.typeof(input)
+    at = normalize_dim(dim, t.ndim)
+    if t.ndim:
+        return getattr(F, name)(input, index, *source, dim=at)
+    lines = (F.reshape(a, shape=(1,)) if F.typeof(a).ndim == 0 else a
+             for a in (input, index, *source))
+    result = getattr(F, name)(*lines, dim=0)
+    shape = F.typeof(index).shape if name == "gather" else ()
+    return F.reshape(result, shape=shape)
+
+
+def _gather(F: Any, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    return along(F, "gather", input, dim, index)
+
+
+def _index_select(F: Any, input: Any, dim: int, index: Any) -> Any:
+    if F.typeof(index).ndim == 0:
+        index = F.reshape(index, shape=(1,))
+    return along(F, "index_select", input, dim, index)
+
+
+def _scatter_add(F: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
+    return along(F, "scatter_add", input, dim, index, src)
+
+
+def _index_add(F: Any, input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    source = source if alpha == 1 else F.mul(source, alpha)
+    if F.typeof(index).ndim == 0:
+        index = F.reshape(index, shape=(1,))
+    return along(F, "index_add", input, dim, index, source)
+
+
+def _index_copy(F: Any, input: Any, dim: int, index: Any, source: Any) -> Any:
+    if F.typeof(index).ndim == 0:
+        index = F.reshape(index, shape=(1,))
+        if F.typeof(source).ndim < F.typeof(input).ndim:
+            at = normalize_dim(dim, F.typeof(input).ndim)
+            shape = F.typeof(source).shape
+            source = F.reshape(source, shape=shape[:at] + (1,) + shape[at:])
+    return along(F, "index_copy", input, dim, index, source)
+
+
+# --- the rows ----------------------------------------------------------------------------------
 _METHOD = Spelling(("eager", "method"))
+_WRITER = Spelling(("eager", "method", "inplace"))
 _PICK = np.array([[0, 2], [1, 1]])
+_APART = np.array([[0, 2], [1, 0]])
 _ROW = np.array([2, 0, 2])
+_ROWS = np.array([2, 0])
+
+
+def _scatter_op(name: str, doc: str, combine: str, grad: Any, index: Any, **columns: Any) -> Op:
+    contract = _scattered if combine in ("", "add") else _folding(_scattered)
+    columns.setdefault("spelling", None)
+    return Op(name, doc, contract, Scatter(combine=combine), forward=_run_scatter(combine),
+              precheck=_checked(contract), grad=grad,
+              examples=(Example(((2, 3), index, (2, 2)), {"dim": 1}),
+                        Example(((2, 3), index[:, :1], (2, 3)), {"dim": 0})),
+              rejects=(Example(((2, 2), index, (2, 2)), {"dim": 1}),), **columns)
+
 
 gather = Op("gather", "out[i] = x[i with coordinate dim replaced by index[i]].", _gathered,
-            Gather(), forward=_run_gather, precheck=_checked(_gathered), public=_along("gather"),
+            Gather(), forward=_run_gather, precheck=_checked(_gathered), public=_gather,
             grad=lambda F, g, out, x, index, *, dim: (
-                F.scatter_add(_zeros_like(F, x, g), index, g, dim=dim), None),
+                F.scatter_add(_filled(F, x, g), index, g, dim=dim), None),
             saves=(1,), spelling=_METHOD, onnx="GatherElements",
             examples=(Example(((2, 3), _PICK), {"dim": 1}),
                       Example(((3, 2), _PICK[:1]), {"dim": 0})),
             rejects=(Example(((2, 2), _PICK), {"dim": 1}),
                      Example(((2, 3), -_PICK), {"dim": 1})))
-scatter_add = Op("scatter_add", "A copy of x with src[i] added at index[i] along dim.", _scattered,
-                 Scatter(), forward=_run_scatter, precheck=_checked(_scattered), grad=_grad_scatter,
-                 saves=(1,), public=_adding("scatter_add"), spelling=_METHOD,
-                 examples=(Example(((2, 3), _PICK, (2, 2)), {"dim": 1}),),
-                 rejects=(Example(((2, 2), _PICK, (2, 2)), {"dim": 1}),))
+scatter_add = _scatter_op("scatter_add", "A copy of x with src[i] added at index[i] along dim.",
+                          "add", _grad_add, _PICK, saves=(1,), public=_scatter_add,
+                          spelling=_WRITER)
+scatter = _scatter_op("scatter", "A copy of x with src[i] stored at index[i] along dim, the last "
+                      "where several are.", "", _grad_set, _APART, saves=(1,))
+scatter_prod = _scatter_op("scatter_prod", "A copy of x with src[i] multiplied in at index[i] "
+                           "along dim.", "mul", _grad_prod, _PICK, saves=(0, 1, 2))
+scatter_amax = _scatter_op("scatter_amax", "A copy of x, or src[i] at index[i] along dim where it "
+                           "is larger.", "maximum", _grad_extreme, _PICK, saves=(0, 1, 2, "out"))
+scatter_amin = _scatter_op("scatter_amin", "A copy of x, or src[i] at index[i] along dim where it "
+                           "is smaller.", "minimum", _grad_extreme, _PICK, saves=(0, 1, 2, "out"))
 index_select = Op("index_select", "Slices of x along dim, by a 1-d index.", _selected,
-                  Gather(select=True), precheck=_checked(_selected), public=_along("index_select"),
+                  Gather(select=True), precheck=_checked(_selected), public=_index_select,
                   forward=lambda x, index, *, dim: np.take(x, index, dim),
                   grad=lambda F, g, out, x, index, *, dim: (
-                      F.index_add(_zeros_like(F, x, g), index, g, dim=dim), None),
+                      F.index_add(_filled(F, x, g), index, g, dim=dim), None),
                   saves=(1,), spelling=_METHOD, onnx="Gather",
                   examples=(Example(((3, 4), _ROW), {"dim": 0}),
                             Example(((2, 3, 2), _ROW), {"dim": 1})),
                   rejects=(Example(((2, 4), _ROW), {"dim": 0}),
                            Example(((3, 4), _ROW - 1), {"dim": 0})))
 index_add = Op("index_add", "A copy of x with slices of src added at a 1-d index.", _added,
-               Scatter(select=True), forward=_run_index_add, precheck=_checked(_added),
+               Scatter(select=True), forward=_run_select("add"), precheck=_checked(_added),
                grad=lambda F, g, out, x, index, src, *, dim: (
                    g, None, F.index_select(g, index, dim=dim)),
-               saves=(1,), public=_adding("index_add"), spelling=_METHOD,
+               saves=(1,), public=_index_add, spelling=_WRITER,
                examples=(Example(((3, 4), _ROW, (3, 4)), {"dim": 0}),),
                rejects=(Example(((2, 4), _ROW, (3, 4)), {"dim": 0}),))
+index_copy = Op("index_copy", "A copy of x with slices of src stored at a 1-d index, the last "
+                "where several are.", _added, Scatter(select=True, combine=""),
+                forward=_run_select(""), precheck=_checked(_added),
+                grad=lambda F, g, out, x, index, src, *, dim: (
+                    F.index_copy(g, index, _filled(F, src, g), dim=dim), None,
+                    F.index_select(g, index, dim=dim)),
+                saves=(1,), public=_index_copy, spelling=_WRITER,
+                examples=(Example(((3, 4), _ROWS, (2, 4)), {"dim": 0}),
+                          Example(((2, 3), _ROWS, (2, 2)), {"dim": 1})),
+                rejects=(Example(((2, 4), _ROWS, (2, 4)), {"dim": 0}),))
 
-OPS = (gather, scatter_add, index_select, index_add)
+OPS = (gather, scatter_add, scatter, scatter_prod, scatter_amax, scatter_amin, index_select,
+       index_add, index_copy)

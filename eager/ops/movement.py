@@ -80,6 +80,16 @@ def _permute(F: Any, input: Any, *dims: Any) -> Any:
     return F.permute(input, dims=tuple(normalize_dim(d, n) for d in dims))
 
 
+def _batch_permute(F: Any, values: Any, mapped: Any, size: Any, *, dims: Any) -> Any:
+    return F.permute(values[0], dims=(0, *(d + 1 for d in dims)))
+
+
+def _batch_broadcast(F: Any, values: Any, mapped: Any, size: Any, *, shape: Any) -> Any:
+    own = F.typeof(values[0]).shape[1:]
+    wide = F.reshape(values[0], shape=(size, *(1,) * (len(shape) - len(own)), *own))
+    return F.broadcast_to(wide, shape=(size, *shape))
+
+
 def _broadcasted(x: Type, /, *, shape: tuple[int, ...]) -> Type:
     if len(shape) < x.ndim or broadcast_shapes(x.shape, shape) != shape:
         raise OpError(f"{x} does not broadcast to {list(shape)}")
@@ -89,6 +99,19 @@ def _broadcasted(x: Type, /, *, shape: tuple[int, ...]) -> Type:
 def _index_broadcast(i: Any, source: Any, own: Any, *, shape: Any) -> tuple[Any, ...]:
     extra = len(own) - len(source)
     return tuple(0 if _is_one(d) else i[k + extra] for k, d in enumerate(source))
+
+
+def _run_broadcast(x: Any, *, shape: Any) -> Any:
+    if shape == (1,) * (len(shape) - x.ndim) + x.shape:
+        return x.reshape(shape)  # nothing is repeated, so it may be written to
+    return np.broadcast_to(x, shape)
+
+
+def _put_broadcast(F: Any, base: Any, value: Any, *, shape: Any) -> Any:
+    if product(shape) != F.typeof(base).numel:
+        raise OpError("expand: more than one element of the written tensor refers to a single "
+                      "memory location; clone() the tensor before writing to it")
+    return F.reshape(value, shape=F.typeof(base).shape)
 
 
 def _is_one(d: Any) -> bool:
@@ -274,10 +297,19 @@ def _grad_concat(F: Any, g: Any, out: Any, *parts: Any, dim: int) -> tuple[Any, 
     return tuple(grads)
 
 
+def _is_nothing(shape: Any) -> bool:
+    return len(shape) == 1 and type(shape[0]) is int and shape[0] == 0
+
+
 def _cat(F: Any, tensors: Any, dim: int = 0) -> Any:
     tensors = tuple(tensors)
     if not tensors:
         raise OpError("cat: nothing to join")
+    shapes = [F.typeof(t).shape for t in tensors]
+    if any(len(s) == 0 for s in shapes):
+        raise OpError("cat: 0-d tensors cannot be joined; use stack")
+    if any(len(s) > 1 for s in shapes):  # an empty vector joins with anything, as in torch
+        tensors = tuple(t for t, s in zip(tensors, shapes, strict=True) if not _is_nothing(s))
     return F.concat(*tensors, dim=normalize_dim(dim, F.typeof(tensors[0]).ndim))
 
 
@@ -305,13 +337,13 @@ reshape = Op("reshape", "The elements of x, in order, in another shape.", _resha
              View(_index_reshape, renames=True), forward=lambda x, *, shape: x.reshape(shape),
              grad=lambda F, g, out, x, *, shape: (F.reshape(g, shape=F.typeof(x).shape),),
              put=lambda F, base, value, *, shape: F.reshape(value, shape=F.typeof(base).shape),
-             public=_reshape, spelling=Spelling(("eager", "method"), ("view",)), onnx="Reshape",
+             public=_reshape, spelling=Spelling(("eager", "method")), onnx="Reshape",
              examples=(Example(((2, 6),), {"shape": (3, 4)}),
                        Example(((4,),), {"shape": (2, 1, 2)}),
                        Example(((),), {"shape": (1,)}), Example(((0, 3),), {"shape": (3, 0)})),
              rejects=(Example(((2, 3),), {"shape": (4,)}),))
 permute = Op("permute", "x with its dims in another order.", _permuted, View(_index_permute),
-             forward=lambda x, *, dims: x.transpose(dims),
+             forward=lambda x, *, dims: x.transpose(dims), batch=_batch_permute,
              grad=lambda F, g, out, x, *, dims: (F.permute(g, dims=_inverse(dims)),),
              put=lambda F, base, value, *, dims: F.permute(value, dims=_inverse(dims)),
              public=_permute, spelling=_METHOD, onnx="Transpose",
@@ -319,8 +351,9 @@ permute = Op("permute", "x with its dims in another order.", _permuted, View(_in
              rejects=(Example(((2, 3),), {"dims": (0, 0)}),))
 broadcast_to = Op("broadcast_to", "x repeated along dims of size 1 and new leading dims.",
                   _broadcasted, View(_index_broadcast),
-                  forward=lambda x, *, shape: np.broadcast_to(x, shape), grad=_grad_broadcast,
+                  forward=_run_broadcast, grad=_grad_broadcast, put=_put_broadcast,
                   public=_expand, spelling=Spelling(("eager", "method"), ("expand",)),
+                  batch=_batch_broadcast,
                   onnx="Expand", examples=(Example(((3, 1),), {"shape": (2, 3, 4)}),
                                            Example(((),), {"shape": (2,)})),
                   rejects=(Example(((2,),), {"shape": (3,)}),))
@@ -345,7 +378,8 @@ dilate = Op("dilate", "x with step - 1 zeros between neighbours.", _dilated,
             spelling=None, examples=(Example(((2, 3),), {"steps": (1, 2)}),))
 concat = Op("concat", "Tensors joined along a dim.", _joined, Concat(), variadic=True,
             forward=lambda *parts, dim: np.concatenate(parts, dim), grad=_grad_concat,
-            public=_cat, promote="same", spelling=Spelling(("eager",), ("cat",)), onnx="Concat",
+            public=_cat, promote="same", onnx="Concat",
+            spelling=Spelling(("eager",), ("cat", "concatenate")),
             examples=(Example(((2, 3), (2, 1)), {"dim": 1}), Example(((1, 2),), {"dim": 0})),
             rejects=(Example(((2, 3), (3, 2)), {"dim": 0}),))
 slice_update = Op("slice_update", "A copy of base whose strided region is value.", _updated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,18 @@ import numpy as np
 
 from eager.ops import scalar
 from eager.ops.errors import OpError
-from eager.ops.families import Family, Pointwise
-from eager.ops.types import DType, Type
+from eager.ops.families import (
+    Concat,
+    Control,
+    Family,
+    Fill,
+    Gather,
+    Pointwise,
+    Scatter,
+    SliceUpdate,
+    View,
+)
+from eager.ops.types import DType, Type, scalar_dtype
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,10 @@ class Spelling:
     names: tuple[str, ...] = ()
 
 
+#: Families to which an element is an element, of whatever dtype.
+_MOVERS = (View, Concat, SliceUpdate, Gather, Scatter, Fill, Control)
+
+
 @dataclass(frozen=True)
 class Op:
     """One operator: its contract, its meaning, its derivative, its kernel and its examples."""
@@ -56,20 +71,31 @@ class Op:
     #: ``(F, g, out, *inputs, **attrs) -> one gradient or None per input``.  Pure, in
     #: terms of ``F``; gradients of broadcast operands are summed to shape by the caller.
     grad: Callable[..., tuple[Any, ...]] | None = None
+    #: The same apart, one rule an operand (or None), where each is dear: only those whose gradient
+    #: goes somewhere are run.
+    partials: tuple[Callable[..., Any] | None, ...] | None = None
     #: ``(F, *inputs, **attrs) -> value`` in terms of other ops, for targets without the family.
     decompose: Callable[..., Any] | None = None
     #: What ``grad`` reads besides shapes: operand positions, and "out".
     saves: tuple[int | str, ...] = ()
-    #: How operands of different dtypes meet: ``same`` (promoted together), ``float``
-    #: (promoted, integers become float32) or ``none`` (taken as they are).
+    #: How operands of different dtypes meet: ``same`` (promoted together), ``numbers`` (the same,
+    #: bools refused), ``float`` (promoted, integers become float32), ``floats`` (integers
+    #: refused) or ``none`` (taken as they are).
     promote: str = "none"
     #: Where NumPy is laxer than the contract: ``(*arrays, **attrs)`` raises OpError.
-    precheck: Callable[..., None] | None = None
+    precheck: Callable[..., object] | None = None
     #: ``(F, base, value, **attrs) -> base``: writes through a view (views that alias only).
     put: Callable[..., Any] | None = None
     #: torch's signature over the op: ``(F, input, ..., dim=...) -> value``; None: the operands.
     public: Callable[..., Any] | None = None
     spelling: Spelling | None = Spelling()
+    #: Whether operands may be complex; None: what only moves elements takes any dtype.
+    complex: bool | None = None
+    #: Whether the gradient of complex operands is the rule's with conjugates round it.
+    holomorphic: bool = True
+    #: ``(F, operands, mapped, size, **attrs) -> value`` for `func.vmap` where the family does not
+    #: say it: ``mapped`` operands have a leading dim of ``size``, and so has the value.
+    batch: Callable[..., Any] | None = None
     commutative: bool = False
     variadic: bool = False  #: takes any number of operands
     domain: tuple[float, float] = (-2.0, 2.0)
@@ -87,6 +113,10 @@ class Op:
         saved = tuple(sorted(s for s in self.saves if isinstance(s, int)))
         object.__setattr__(self, "saved_inputs", saved)
         object.__setattr__(self, "saves_out", "out" in self.saves)
+        if self.partials is not None:
+            object.__setattr__(self, "grad", functools.partial(_together, self.partials))
+        if self.complex is None:
+            object.__setattr__(self, "complex", isinstance(self.kernel, _MOVERS))
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -120,6 +150,21 @@ class Op:
             return scalar.INSTRS[expr.instr].numpy
         return scalar.evaluator(expr, self.arity)
 
+    def run_wide(self, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+        """`run` on half floats: computed in float32, rounded once; views are taken as they are."""
+        if isinstance(self.kernel, View) or self.put is not None:
+            return self.run(*arrays, **attrs)
+        types = [Type(scalar_dtype(a), ()) if not isinstance(a, np.ndarray) else Type.of(a)
+                 for a in arrays]
+        wide = [a.astype(t.dtype.wide.numpy) if t.dtype.wide is not t.dtype else a
+                for a, t in zip(arrays, types, strict=True)]
+        out = np.asarray(self.run(*wide, **attrs))
+        half = next(t.dtype for t in types if t.dtype.wide is not t.dtype)
+        types = [Type(half, ()) if not isinstance(a, np.ndarray) else t
+                 for a, t in zip(arrays, types, strict=True)]
+        result: Type = self.infer(*types, **attrs)
+        return out.astype(result.dtype.numpy, copy=False)
+
     def result_type(self, types: Sequence[Type], attrs: Mapping[str, Any]) -> Type:
         """Check one application against the contract and type its result."""
         if not self.variadic and len(types) != self.arity:
@@ -134,10 +179,24 @@ class Op:
         for name, value in attrs.items():
             _check_attribute(self.name, name, self.attrs[name].annotation, value)
         try:
+            self.refuse_complex(types)
             result: Type = self.infer(*types, **attrs)
         except OpError as e:
             raise OpError(f"{self.name}: {e}") from None
         return result
+
+    def refuse_complex(self, operands: Sequence[Any]) -> None:
+        """Raise OpError for a complex operand (a type or an array) of an op of reals."""
+        if not self.complex and any(o.dtype.kind == "c" for o in operands if hasattr(o, "dtype")):
+            raise OpError(f"operands are real, got {', '.join(map(str, map(_typed, operands)))}")
+
+
+def _together(partials: tuple[Any, ...], *args: Any, **attrs: Any) -> tuple[Any, ...]:
+    return tuple(None if p is None else p(*args, **attrs) for p in partials)
+
+
+def _typed(operand: Any) -> Any:
+    return Type.of(operand) if isinstance(operand, np.ndarray) else operand
 
 
 def _is_dim(value: Any) -> bool:
@@ -146,7 +205,7 @@ def _is_dim(value: Any) -> bool:
 
 _CHECKS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     int: ("an int", _is_dim),
-    float: ("a number", lambda v: type(v) in (int, float)),
+    float: ("a number", lambda v: type(v) in (int, float, complex)),
     bool: ("a bool", lambda v: type(v) is bool),
     str: ("a string", lambda v: type(v) is str),
     DType: ("a dtype", lambda v: isinstance(v, DType)),
@@ -176,7 +235,9 @@ def operand_arrays(op: Op, example: Example, rng: np.random.Generator,
             shape, name = operand
         target = dtype_named(name)
         values = rng.uniform(low, high, shape)
-        if target.kind == "b":
+        if target.kind == "c":
+            values = values + 1j * rng.uniform(low, high, shape)
+        elif target.kind == "b":
             values = values > (low + high) / 2
         elif target.kind == "i":
             values = np.round(values)

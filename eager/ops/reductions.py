@@ -10,7 +10,7 @@ import numpy as np
 from eager.ops.errors import OpError
 from eager.ops.families import ArgReduce, Reduce, Softmax
 from eager.ops.op import Example, Op, Spelling
-from eager.ops.types import BOOL, I64, Shape, Type, as_dtype, normalize_dim, normalize_dims
+from eager.ops.types import BOOL, I64, U8, Shape, Type, as_dtype, normalize_dim, normalize_dims
 
 
 class values_indices(NamedTuple):
@@ -32,7 +32,7 @@ def reduced_shape(shape: Shape, dims: tuple[int, ...], keepdim: bool) -> Shape:
 
 # --- contracts ---------------------------------------------------------------------------------
 def _summed(x: Type, /, *, dims: tuple[int, ...], keepdim: bool) -> Type:
-    dtype = x.dtype if x.dtype.kind == "f" else I64
+    dtype = x.dtype if x.dtype.kind in "fc" else I64
     return Type(dtype, reduced_shape(x.shape, dims, keepdim))
 
 
@@ -70,12 +70,43 @@ _add: Any = np.add.reduce
 _multiply: Any = np.multiply.reduce
 
 
-def _run_sum(x: Any, *, dims: Any, keepdim: bool) -> Any:
-    return _add(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
+def run_sum(x: Any, *, dims: Any, keepdim: bool) -> Any:
+    """The sum of an array; of integers as int64, of many rows in blocks."""
+    if x.size > _LONG and x.dtype.kind in "fc" and x.ndim - 1 not in dims and dims:
+        return _sum_in_blocks(x, dims, keepdim)
+    return _add(x, dims, None if x.dtype.kind in "fc" else np.int64, None, keepdim)
+
+
+#: Elements from which the order of a float sum is worth a thought.
+_LONG = 1 << 16
+
+
+def _sum_in_blocks(x: Any, dims: Any, keepdim: bool) -> Any:
+    """NumPy folds pairwise along the last dim alone; along another one it adds row after row.
+
+    Sums of about sqrt(n) rows, then their sum: the error grows with sqrt(n), not with n.
+    """
+    dim = max(dims, key=lambda d: x.shape[d])
+    n = x.shape[dim]
+    rows = int(n ** 0.5)
+    if rows < 8:
+        return _add(x, dims, keepdims=keepdim)
+    head, tail = np.split(x, (n // rows * rows,), dim)
+    head = head.reshape(*x.shape[:dim], -1, rows, *x.shape[dim + 1:])
+    partial = _add(head, dim + 1)
+    return _add(partial, dims, keepdims=keepdim) + _add(tail, dims, keepdims=keepdim)
 
 
 def _run_prod(x: Any, *, dims: Any, keepdim: bool) -> Any:
-    return _multiply(x, dims, None if x.dtype.kind == "f" else np.int64, keepdims=keepdim)
+    return _multiply(x, dims, None if x.dtype.kind in "fc" else np.int64, keepdims=keepdim)
+
+
+def _run_fold(ufunc: Any) -> Any:
+    reduce = ufunc.reduce
+
+    def run(x: Any, *, dims: Any, keepdim: bool) -> Any:
+        return reduce(x, dims, None, None, keepdim)
+    return run
 
 
 def _run_arg(find: Any) -> Any:
@@ -115,18 +146,23 @@ def _grad_sum(F: Any, g: Any, out: Any, x: Any, *, dims: Any, keepdim: bool) -> 
 
 
 def _grad_prod(F: Any, g: Any, out: Any, x: Any, *, dims: Any, keepdim: bool) -> tuple[Any, ...]:
-    # The product of the others: by division where no factor is 0, else with the zero left out.
+    # The product of the others: by division where the factor is not 0; at one zero the product of
+    # the rest; at two 0, written so that it still has its slope along the other zero.
     zero = F.eq(x, 0)
-    zeros = F.sum(zero, dims=dims, keepdim=True)
-    rest = F.prod(F.where(zero, F.add(F.mul(x, 0), 1.0), x), dims=dims, keepdim=True)
-    whole = F.broadcast_to(rest, shape=F.typeof(x).shape)
-    count = F.broadcast_to(zeros, shape=F.typeof(x).shape)
-    none = F.eq(count, F.full(shape=(), value=0, dtype=I64))
-    one = F.eq(count, F.full(shape=(), value=1, dtype=I64))
-    nothing = F.mul(whole, 0)
-    others = F.where(none, F.div(whole, F.where(zero, F.add(nothing, 1.0), x)),
-                     F.where(F.logical_and(one, zero), whole, nothing))
+    nothing = F.mul(x, 0)
+    number = spread(F, F.sum(zero, dims=dims, keepdim=True), x, dims)
+    rest = spread(F, F.prod(F.where(zero, F.add(nothing, 1), x), dims=dims, keepdim=True), x, dims)
+    zeros = F.where(zero, x, nothing)
+    other = F.sub(spread(F, F.sum(zeros, dims=dims, keepdim=True), x, dims), x)
+    others = F.where(
+        zero, F.where(_is(F, number, 1), rest,
+                      F.where(_is(F, number, 2), F.mul(rest, other), F.mul(rest, 0))),
+        F.div(spread(F, out, x, dims), F.where(zero, F.add(nothing, 1), x)))
     return (F.mul(spread(F, g, x, dims), others),)
+
+
+def _is(F: Any, count: Any, number: int) -> Any:
+    return F.eq(count, F.full(shape=(), value=number, dtype=I64))
 
 
 def _grad_extreme(F: Any, g: Any, out: Any, x: Any, *, dims: Any, keepdim: bool) -> tuple[Any, ...]:
@@ -163,36 +199,51 @@ def _log_softmax_parts(F: Any, x: Any, *, dim: int) -> Any:
 
 
 # --- public signatures -------------------------------------------------------------------------
-def _dims_of(F: Any, input: Any, dim: Any) -> tuple[int, ...]:
-    return normalize_dims(dim, F.typeof(input).ndim)
+def in_dtype(F: Any, fold: Any, input: Any, dtype: Any) -> Any:
+    """``fold`` of the input converted to ``dtype``; narrow integers are folded as int64."""
+    if dtype is None:
+        return fold(input)
+    want = as_dtype(dtype)
+    found = fold(F.cast(input, dtype=want))
+    return found if F.typeof(found).dtype is want else F.cast(found, dtype=want)
 
 
 def _sum(F: Any, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    if dtype is not None:
-        input = F.cast(input, dtype=as_dtype(dtype))
-    return F.sum(input, dims=_dims_of(F, input, dim), keepdim=keepdim)
+    dims = normalize_dims(dim, input.ndim)
+    if dtype is None:
+        return F.sum(input, dims=dims, keepdim=keepdim)
+    return in_dtype(F, lambda x: F.sum(x, dims=dims, keepdim=keepdim), input, dtype)
 
 
 def _prod(F: Any, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    if dtype is not None:
-        input = F.cast(input, dtype=as_dtype(dtype))
-    return F.prod(input, dims=_dims_of(F, input, dim), keepdim=keepdim)
+    dims = normalize_dims(dim, input.ndim)
+    return in_dtype(F, lambda x: F.prod(x, dims=dims, keepdim=keepdim), input, dtype)
 
 
 def _folding(name: str) -> Any:
+    def public(F: Any, input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+        return getattr(F, name)(input, dims=normalize_dims(dim, input.ndim), keepdim=keepdim)
+    return public
+
+
+def _testing(name: str) -> Any:
     def public(F: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        return getattr(F, name)(input, dims=_dims_of(F, input, dim), keepdim=keepdim)
+        found = getattr(F, name)(input, dims=normalize_dims(dim, input.ndim), keepdim=keepdim)
+        return F.cast(found, dtype=U8) if input.dtype is U8 else found  # as torch has it
     return public
 
 
 def _locating(name: str) -> Any:
     def public(F: Any, input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+        if input.dtype is BOOL:
+            raise OpError(f"{name}: bools are not searched, got {F.typeof(input)}; convert them, "
+                          f"for example to uint8")
+        find = getattr(F, name)
+        if dim is not None:
+            return find(input, dim=normalize_dim(dim, input.ndim), keepdim=keepdim)
         t = F.typeof(input)
-        if dim is None:
-            input, dim = F.reshape(input, shape=(t.numel,)), 0
-            found = getattr(F, name)(input, dim=0, keepdim=False)
-            return F.reshape(found, shape=(1,) * t.ndim) if keepdim else found
-        return getattr(F, name)(input, dim=normalize_dim(dim, t.ndim), keepdim=keepdim)
+        found = find(F.reshape(input, shape=(t.numel,)), dim=0, keepdim=False)
+        return F.reshape(found, shape=(1,) * t.ndim) if keepdim else found
     return public
 
 
@@ -206,7 +257,7 @@ def _normalising(name: str) -> Any:
     return public
 
 
-_FOLDS = (Example(((2, 3),), {"dims": (1,), "keepdim": False}),
+FOLDS = (Example(((2, 3),), {"dims": (1,), "keepdim": False}),
           Example(((2, 3, 4),), {"dims": (0, 2), "keepdim": True}),
           Example(((3, 5),), {"dims": (0,), "keepdim": False}),
           Example(((4, 150),), {"dims": (0, 1), "keepdim": False}),
@@ -219,28 +270,28 @@ _ROWS = (Example(((3, 5),), {"dim": 1}), Example(((2, 3, 4),), {"dim": 1}),
          Example(((2, 300),), {"dim": 1}))
 
 sum = Op("sum", "The sum over dims; integers and bools are summed as int64.", _summed,
-         Reduce("add", 0), forward=_run_sum, grad=_grad_sum, public=_sum, spelling=_SPELLED,
-         onnx="ReduceSum", examples=_FOLDS + _EMPTY + _INTS,
+         Reduce("add", 0), complex=True, forward=run_sum, grad=_grad_sum, public=_sum,
+         spelling=_SPELLED, onnx="ReduceSum", examples=FOLDS + _EMPTY + _INTS,
          rejects=(Example(((2,),), {"dims": (1,), "keepdim": False}),))
-prod = Op("prod", "The product over dims.", _summed, Reduce("mul", 1), forward=_run_prod,
-          grad=_grad_prod, saves=(0,), public=_prod, spelling=_SPELLED, domain=(0.5, 1.5),
-          onnx="ReduceProd", examples=_FOLDS[:3] + _EMPTY)
+prod = Op("prod", "The product over dims.", _summed, Reduce("mul", 1), complex=True,
+          forward=_run_prod, grad=_grad_prod, saves=(0, "out"), public=_prod,
+          spelling=_SPELLED, domain=(0.5, 1.5), onnx="ReduceProd", examples=FOLDS[:3] + _EMPTY)
 amax = Op("amax", "The largest element over dims; NaN if any is NaN.", _extreme,
           Reduce("maximum", "lowest"), grad=_grad_extreme, saves=(0, "out"),
-          forward=lambda x, *, dims, keepdim: np.maximum.reduce(x, dims, keepdims=keepdim),
-          public=_folding("amax"), spelling=_SPELLED, onnx="ReduceMax", examples=_FOLDS,
+          forward=_run_fold(np.maximum),
+          public=_folding("amax"), spelling=_SPELLED, onnx="ReduceMax", examples=FOLDS,
           rejects=_EMPTY)
 amin = Op("amin", "The smallest element over dims; NaN if any is NaN.", _extreme,
           Reduce("minimum", "highest"), grad=_grad_extreme, saves=(0, "out"),
-          forward=lambda x, *, dims, keepdim: np.minimum.reduce(x, dims, keepdims=keepdim),
-          public=_folding("amin"), spelling=_SPELLED, onnx="ReduceMin", examples=_FOLDS,
+          forward=_run_fold(np.minimum),
+          public=_folding("amin"), spelling=_SPELLED, onnx="ReduceMin", examples=FOLDS,
           rejects=_EMPTY)
 any = Op("any", "Whether any element over dims is nonzero.", _truth, Reduce("or", False),
-         forward=lambda x, *, dims, keepdim: np.any(x, axis=dims, keepdims=keepdim),
-         public=_folding("any"), spelling=_SPELLED, examples=_FOLDS + _EMPTY + _INTS)
+         complex=True, forward=_run_fold(np.logical_or),
+         public=_testing("any"), spelling=_SPELLED, examples=FOLDS + _EMPTY + _INTS)
 all = Op("all", "Whether every element over dims is nonzero.", _truth, Reduce("and", True),
-         forward=lambda x, *, dims, keepdim: np.all(x, axis=dims, keepdims=keepdim),
-         public=_folding("all"), spelling=_SPELLED, examples=_FOLDS + _EMPTY + _INTS)
+         complex=True, forward=_run_fold(np.logical_and),
+         public=_testing("all"), spelling=_SPELLED, examples=FOLDS + _EMPTY + _INTS)
 argmax = Op("argmax", "The first position of the largest element; of the first NaN if any.",
             _position, ArgReduce("gt"), forward=_run_arg(np.argmax), public=_locating("argmax"),
             spelling=_SPELLED, onnx="ArgMax",

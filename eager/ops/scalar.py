@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import approximations
+from eager.ops.choice import select
+
 Number = bool | int | float
 
 
@@ -31,19 +34,28 @@ class Instr:
     heavy: bool = False
 
 
-def _erf(x: Any) -> Any:
-    from eager.ops.special import erf
-    return erf(x)
-
-
 def _sigmoid(x: Any) -> Any:
-    # exp of a negative number only: no overflow, full precision in both tails.
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return 1 / (1 + np.exp(-x))
 
 
 def _rsqrt(x: Any) -> Any:
     return np.reciprocal(np.sqrt(x))
+
+
+def _power(x: Any, y: Any) -> Any:
+    """NumPy's power; a negative one of an integer is rounded towards 0, where NumPy refuses."""
+    if np.result_type(x, y).kind not in "iu" or not np.any(np.less(y, 0)):
+        return np.power(x, y)
+    size = np.where(np.less(y, 0), np.bitwise_and(y, 1), y)
+    inverse = np.where((x == 1) | (x == -1), np.power(x, size), 0)
+    return np.where(np.less(y, 0), inverse, np.power(x, size)).astype(np.result_type(x, y))
+
+
+def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Rounding, which leaves integers as they are."""
+    def run(x: Any) -> Any:
+        return x.copy() if x.dtype.kind in "iu" else function(x)
+    return run
 
 
 INSTRS: dict[str, Instr] = {
@@ -58,22 +70,28 @@ INSTRS: dict[str, Instr] = {
     "sign": Instr(np.sign, 1),
     "maximum": Instr(np.maximum, 2),
     "minimum": Instr(np.minimum, 2),
-    "pow": Instr(np.power, 2, heavy=True),
+    "fmod": Instr(np.fmod, 2),
+    "gcd": Instr(np.gcd, 2, heavy=True),
+    "nextafter": Instr(np.nextafter, 2),
+    "copysign": Instr(np.copysign, 2),
+    "pow": Instr(_power, 2, heavy=True),
     "exp": Instr(np.exp, 1, heavy=True),
-    "expm1": Instr(np.expm1, 1, heavy=True),
+    "expm1": Instr(approximations.expm1, 1, heavy=True),
     "log": Instr(np.log, 1, heavy=True),
-    "log1p": Instr(np.log1p, 1, heavy=True),
+    "log1p": Instr(approximations.log1p, 1, heavy=True),
     "tanh": Instr(np.tanh, 1, heavy=True),
     "sigmoid": Instr(_sigmoid, 1, heavy=True),
-    "erf": Instr(_erf, 1, heavy=True),
+    "atan": Instr(np.arctan, 1, heavy=True),
+    **{name: Instr(getattr(approximations, name), 1, heavy=True) for name in (
+        "erf", "erfc", "erfcx", "erfinv", "lgamma", "digamma", "i0e", "i1e")},
     "sin": Instr(np.sin, 1, heavy=True),
     "cos": Instr(np.cos, 1, heavy=True),
     "sqrt": Instr(np.sqrt, 1, heavy=True),
     "rsqrt": Instr(_rsqrt, 1, heavy=True),
-    "floor": Instr(np.floor, 1),
-    "ceil": Instr(np.ceil, 1),
-    "trunc": Instr(np.trunc, 1),
-    "round": Instr(np.rint, 1),
+    "floor": Instr(_whole(np.floor), 1),
+    "ceil": Instr(_whole(np.ceil), 1),
+    "trunc": Instr(_whole(np.trunc), 1),
+    "round": Instr(_whole(np.rint), 1),
     "eq": Instr(np.equal, 2, "bool"),
     "ne": Instr(np.not_equal, 2, "bool"),
     "lt": Instr(np.less, 2, "bool"),
@@ -83,8 +101,10 @@ INSTRS: dict[str, Instr] = {
     "and": Instr(np.bitwise_and, 2),
     "or": Instr(np.bitwise_or, 2),
     "xor": Instr(np.bitwise_xor, 2),
+    "left_shift": Instr(np.left_shift, 2),
+    "right_shift": Instr(np.right_shift, 2),
     "not": Instr(np.logical_not, 1, "bool"),
-    "select": Instr(np.where, 3),
+    "select": Instr(select, 3),
     "cast": Instr(lambda x: x, 1, "cast"),
 }
 

@@ -1,4 +1,4 @@
-"""Composites that rearrange: squeeze, stack, split and their kin."""
+"""Composites that give the same elements another shape."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
+from eager.ops.movement import resolve_shape
 from eager.ops.op import Spelling
-from eager.ops.types import I64, normalize_dim, normalize_dims, product
+from eager.ops.types import broadcast_shapes, normalize_dim, normalize_dims, product
 
 
 def sizes_of(size: Sequence[Any]) -> tuple[Any, ...]:
@@ -18,13 +19,22 @@ def sizes_of(size: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(size)
 
 
-def region(F: Any, x: Any, dim: int, start: Any, stop: Any) -> Any:
-    """``x[..., start:stop, ...]`` along ``dim``."""
-    shape = F.typeof(x).shape
-    n = len(shape)
-    return F.slice(x, starts=tuple(start if k == dim else 0 for k in range(n)),
-                   stops=tuple(stop if k == dim else d for k, d in enumerate(shape)),
-                   steps=(1,) * n)
+def tensors_of(tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """Tensors given one by one or as a sequence."""
+    return sizes_of(tensors)
+
+
+def region(F: Any, x: Any, dim: int, start: Any, stop: Any, step: int = 1) -> Any:
+    """``x[..., start:stop:step, ...]`` along ``dim``."""
+    return F.slice(x, **region_of(F.typeof(x).shape, dim, start, stop, step))
+
+
+def region_of(shape: Sequence[Any], dim: int, start: Any, stop: Any,
+              step: int = 1) -> dict[str, Any]:
+    """The attributes of a slice along one dim."""
+    return {"starts": tuple(start if k == dim else 0 for k in range(len(shape))),
+            "stops": tuple(stop if k == dim else d for k, d in enumerate(shape)),
+            "steps": tuple(step if k == dim else 1 for k in range(len(shape)))}
 
 
 def squeeze(F: Any, input: Any, dim: int | Sequence[int] | None = None) -> Any:
@@ -55,13 +65,21 @@ def flatten(F: Any, input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return F.reshape(input, shape=shape[:first] + (joined,) + shape[last + 1:])
 
 
+def ravel(F: Any, input: Any) -> Any:
+    """The elements in one dim."""
+    return flatten(F, input)
+
+
 def unflatten(F: Any, input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """Split one dim into ``sizes``, of which one may be -1."""
-    from eager.ops.movement import resolve_shape
-
     shape = F.typeof(input).shape
     at = normalize_dim(dim, len(shape))
+    if not tuple(sizes):
+        raise OpError("unflatten: give at least one size")
     parts = resolve_shape((tuple(sizes),), shape[at])
+    if product(parts) != shape[at]:
+        raise OpError(f"unflatten: sizes {list(parts)} do not multiply to {shape[at]}, dim {at} "
+                      f"of {F.typeof(input)}")
     return F.reshape(input, shape=shape[:at] + parts + shape[at + 1:])
 
 
@@ -75,6 +93,11 @@ def transpose(F: Any, input: Any, dim0: int, dim1: int) -> Any:
     return F.permute(input, dims=tuple(order))
 
 
+def swapaxes(F: Any, input: Any, axis0: int, axis1: int) -> Any:
+    """Swap two dims."""
+    return transpose(F, input, axis0, axis1)
+
+
 def t(F: Any, input: Any) -> Any:
     """The transpose of a matrix; a vector is returned as it is."""
     n = F.typeof(input).ndim
@@ -83,110 +106,42 @@ def t(F: Any, input: Any) -> Any:
     return F.permute(input, dims=tuple(reversed(range(n))))
 
 
-def movedim(F: Any, input: Any, source: int, destination: int) -> Any:
-    """Move the dim ``source`` to position ``destination``; the others keep their order."""
+def adjoint(F: Any, input: Any) -> Any:
+    """The last two dims swapped, and complex elements conjugated."""
+    kind = F.typeof(input)
+    if kind.ndim < 2:
+        raise OpError(f"adjoint: wants matrices, got {kind}")
+    swapped = transpose(F, input, -2, -1)
+    return F.conj(swapped) if kind.dtype.kind == "c" else swapped
+
+
+def movedim(F: Any, input: Any, source: int | Sequence[int],
+            destination: int | Sequence[int]) -> Any:
+    """Move dims ``source`` to positions ``destination``; the others keep their order."""
     n = F.typeof(input).ndim
-    order = [k for k in range(n) if k != normalize_dim(source, n)]
-    order.insert(normalize_dim(destination, n), normalize_dim(source, n))
-    return F.permute(input, dims=tuple(order))
+    sources, targets = ([normalize_dim(d, n) for d in ([dims] if isinstance(dims, int) else dims)]
+                        for dims in (source, destination))
+    if len(sources) != len(targets) or any(len(set(d)) != len(d) for d in (sources, targets)):
+        raise OpError(f"movedim: sources and destinations are as many distinct dims, got {source} "
+                      f"and {destination}")
+    order = [k for k in range(n) if k not in sources]
+    for place, dim in sorted(zip(targets, sources, strict=True)):
+        order.insert(place, dim)
+    return F.permute(input, dims=tuple(order[:n]))
 
 
-def stack(F: Any, tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Join tensors of one shape along a new dim."""
-    parts = tuple(tensors)
-    if not parts:
-        raise OpError("stack: nothing to join")
-    at = normalize_dim(dim, F.typeof(parts[0]).ndim + 1)
-    return F.concat(*(unsqueeze(F, p, at) for p in parts), dim=at)
-
-
-def split(F: Any, input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Parts along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
+def narrow(F: Any, input: Any, dim: int, start: Any, length: int) -> Any:
+    """``length`` elements of ``dim`` from ``start`` (an int or a 0-d int tensor) on."""
     shape = F.typeof(input).shape
+    if not shape:
+        raise OpError("narrow: a 0-d tensor has no dims")
     at = normalize_dim(dim, len(shape))
-    size = split_size_or_sections
-    if isinstance(size, (tuple, list)):
-        parts = list(size)
-        if sum(parts) != shape[at]:
-            raise OpError(f"split: sizes {parts} do not add up to {shape[at]}, dim {at} of "
-                          f"{F.typeof(input)}")
-    else:
-        if type(shape[at]) is not int:
-            raise OpError(f"split: dim {at} of {F.typeof(input)} is dynamic; give the sizes")
-        if size < 1:
-            raise OpError(f"split: a size is positive, got {size}")
-        parts = [min(size, shape[at] - k) for k in range(0, shape[at], size)] or [0]
-    start, result = 0, []
-    for p in parts:
-        result.append(region(F, input, at, start, start + p))
-        start = start + p
-    return tuple(result)
-
-
-def chunk(F: Any, input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """At most ``chunks`` parts of equal size along ``dim``; the last may be smaller."""
-    if chunks < 1:
-        raise OpError(f"chunk: the number of chunks is positive, got {chunks}")
-    size = F.typeof(input).shape[normalize_dim(dim, F.typeof(input).ndim)]
-    return split(F, input, max(-(-size // chunks), 1), dim)
-
-
-def unbind(F: Any, input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """The slices along ``dim``, which is dropped."""
-    at = normalize_dim(dim, F.typeof(input).ndim)
-    size = F.typeof(input).shape[at]
-    if type(size) is not int:
-        raise OpError(f"unbind: dim {at} of {F.typeof(input)} is dynamic")
-    return tuple(select(F, input, at, k) for k in range(size))
-
-
-def select(F: Any, input: Any, dim: int, index: int) -> Any:
-    """The slice at ``index`` of ``dim``, which is dropped."""
-    shape = F.typeof(input).shape
-    at = normalize_dim(dim, len(shape))
-    where = index + shape[at] if index < 0 else index
-    if not (where >= 0 and shape[at] > where):
-        raise OpError(f"select: index {index} is out of range of dim {at} of {F.typeof(input)}")
-    return F.reshape(region(F, input, at, where, where + 1), shape=shape[:at] + shape[at + 1:])
-
-
-def narrow(F: Any, input: Any, dim: int, start: int, length: int) -> Any:
-    """``length`` elements of ``dim`` from ``start`` on."""
-    shape = F.typeof(input).shape
-    at = normalize_dim(dim, len(shape))
+    start = start if hasattr(start, "__dim__") or type(start) is int else int(start)
     first = start + shape[at] if start < 0 else start
     if not (first >= 0 and length >= 0 and shape[at] >= first + length):
         raise OpError(f"narrow: {length} elements from {start} do not lie in dim {at} of "
                       f"{F.typeof(input)}")
     return region(F, input, at, first, first + length)
-
-
-def repeat(F: Any, input: Any, *repeats: Any) -> Any:
-    """The tensor tiled ``repeats[k]`` times along dim ``k``; more repeats than dims lead."""
-    times = sizes_of(repeats)
-    shape = F.typeof(input).shape
-    extra = len(times) - len(shape)
-    if extra < 0:
-        raise OpError(f"repeat: {len(times)} repeats for the {len(shape)} dims of "
-                      f"{F.typeof(input)}")
-    shape = (1,) * extra + shape
-    apart = tuple(d for s in shape for d in (1, s))
-    tiled = tuple(d for n, s in zip(times, shape, strict=True) for d in (n, s))
-    whole = tuple(n * s for n, s in zip(times, shape, strict=True))
-    wide = F.broadcast_to(F.reshape(input, shape=apart), shape=tiled)
-    return F.reshape(wide, shape=whole)
-
-
-def repeat_interleave(F: Any, input: Any, repeats: int, dim: int | None = None) -> Any:
-    """Each element ``repeats`` times, next to one another."""
-    if dim is None:
-        input, dim = flatten(F, input), 0
-    shape = F.typeof(input).shape
-    at = normalize_dim(dim, len(shape))
-    apart = shape[:at + 1] + (1,) + shape[at + 1:]
-    wide = F.broadcast_to(F.reshape(input, shape=apart),
-                          shape=shape[:at + 1] + (repeats,) + shape[at + 1:])
-    return F.reshape(wide, shape=shape[:at] + (shape[at] * repeats,) + shape[at + 1:])
 
 
 def expand_as(F: Any, input: Any, other: Any) -> Any:
@@ -199,88 +154,49 @@ def view_as(F: Any, input: Any, other: Any) -> Any:
     return F.reshape(input, shape=F.typeof(other).shape)
 
 
-def roll(F: Any, input: Any, shifts: int | Sequence[int],
-         dims: int | Sequence[int] | None = None) -> Any:
-    """Elements shifted along ``dims``; what leaves at the end comes back at the start."""
-    if dims is None:
-        shape = F.typeof(input).shape
-        return F.reshape(roll(F, flatten(F, input), shifts, 0), shape=shape)
-    pairs = zip([shifts] if isinstance(shifts, int) else shifts,
-                [dims] if isinstance(dims, int) else dims, strict=True)
-    for shift, dim in pairs:
-        at = normalize_dim(dim, F.typeof(input).ndim)
-        size = F.typeof(input).shape[at]
-        if type(size) is int and size == 0:
-            continue
-        cut = -shift % size
-        input = F.concat(region(F, input, at, cut, size), region(F, input, at, 0, cut), dim=at)
-    return input
+def broadcast_tensors(F: Any, *tensors: Any) -> tuple[Any, ...]:
+    """Every tensor broadcast to the shape they have in common."""
+    given = tensors_of(tensors)
+    shape = broadcast_shapes(*(F.typeof(t).shape for t in given))
+    return tuple(t if F.typeof(t).shape == shape else F.broadcast_to(t, shape=shape)
+                 for t in given)
 
 
-def _triangle(F: Any, input: Any, diagonal: int, keep: Any) -> Any:
-    shape = F.typeof(input).shape
-    if len(shape) < 2:
-        raise OpError(f"a triangle is cut out of matrices, got {F.typeof(input)}")
-    row = F.reshape(F.iota(start=diagonal, step=1, size=shape[-2], dtype=I64),
-                    shape=(shape[-2], 1))
-    return F.where(keep(F.iota(start=0, step=1, size=shape[-1], dtype=I64), row), input, 0)
+def _at_least(n: int) -> Any:
+    def body(F: Any, *tensors: Any) -> Any:
+        given = tensors_of(tensors)
+        grown = tuple(_grown(F, t, n) for t in given)
+        return grown[0] if len(tensors) == 1 and given is not tensors[0] and not isinstance(
+            tensors[0], (tuple, list)) else grown
+
+    body.__name__ = f"atleast_{n}d"
+    body.__doc__ = (f"Tensors with fewer than {n} dims given dims of size 1; several come back as "
+                    f"a tuple.")
+    return body
 
 
-def tril(F: Any, input: Any, diagonal: int = 0) -> Any:
-    """Matrices with zeros above a diagonal."""
-    return _triangle(F, input, diagonal, F.le)
+def _grown(F: Any, x: Any, n: int) -> Any:
+    shape = F.typeof(x).shape
+    if len(shape) >= n:
+        return x
+    if n == 3 and len(shape) == 2:
+        return F.reshape(x, shape=(*shape, 1))  # torch's and NumPy's choice
+    if n == 3 and len(shape) == 1:
+        return F.reshape(x, shape=(1, *shape, 1))
+    return F.reshape(x, shape=(1,) * (n - len(shape)) + shape)
 
 
-def triu(F: Any, input: Any, diagonal: int = 0) -> Any:
-    """Matrices with zeros below a diagonal."""
-    return _triangle(F, input, diagonal, F.ge)
-
-
-def masked_fill(F: Any, input: Any, mask: Any, value: Any) -> Any:
-    """``value`` where ``mask`` holds, else the input; the dtype stays the input's."""
-    dtype = F.typeof(input).dtype
-    if type(value) in (bool, int, float):
-        value = F.full(shape=(), value=value, dtype=dtype)
-    elif F.typeof(value).dtype is not dtype:
-        value = F.cast(value, dtype=dtype)
-    return F.where(mask, value, input)
-
-
-def zeros_like(F: Any, input: Any, *, dtype: Any = None) -> Any:
-    """Zeros of the shape (and dtype) of ``input``."""
-    return full_like(F, input, 0, dtype=dtype)
-
-
-def ones_like(F: Any, input: Any, *, dtype: Any = None) -> Any:
-    """Ones of the shape (and dtype) of ``input``."""
-    return full_like(F, input, 1, dtype=dtype)
-
-
-def empty_like(F: Any, input: Any, *, dtype: Any = None) -> Any:
-    """A tensor of the shape (and dtype) of ``input``; its contents are not promised."""
-    return full_like(F, input, 0, dtype=dtype)
-
-
-def full_like(F: Any, input: Any, fill_value: Any, *, dtype: Any = None) -> Any:
-    """One value in the shape (and dtype) of ``input``."""
-    from eager.ops.types import as_dtype
-
-    t = F.typeof(input)
-    return F.full(shape=t.shape, value=fill_value,
-                  dtype=t.dtype if dtype is None else as_dtype(dtype))
-
+atleast_1d, atleast_2d, atleast_3d = map(_at_least, (1, 2, 3))
 
 _SPELLINGS: dict[Any, Spelling] = {
-    transpose: Spelling(("eager", "method"), ("swapaxes",)),
-    repeat: Spelling(("method",)),
+    swapaxes: Spelling(("eager", "method"), ("swapdims",)),
+    movedim: Spelling(("eager", "method"), ("moveaxis",)),
     expand_as: Spelling(("method",)),
     view_as: Spelling(("method",), ("reshape_as",)),
-    stack: Spelling(("eager",)),
-    masked_fill: Spelling(("eager", "method", "inplace")),
-    **dict.fromkeys((zeros_like, ones_like, empty_like, full_like), Spelling(("eager",))),
+    **dict.fromkeys((broadcast_tensors, atleast_1d, atleast_2d, atleast_3d), Spelling(("eager",))),
 }
 FUNCTIONS = tuple(
     Composite(f.__name__, f, _SPELLINGS.get(f, Spelling()))
-    for f in (squeeze, unsqueeze, flatten, unflatten, transpose, t, movedim, stack, split, chunk,
-              unbind, select, narrow, repeat, repeat_interleave, expand_as, view_as, roll, tril,
-              triu, masked_fill, zeros_like, ones_like, empty_like, full_like))
+    for f in (squeeze, unsqueeze, flatten, ravel, unflatten, transpose, swapaxes, t, adjoint,
+              movedim, narrow, expand_as, view_as, broadcast_tensors, atleast_1d, atleast_2d,
+              atleast_3d))

@@ -15,6 +15,8 @@ import numpy as np
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
 from eager.ops.op import Spelling
+from eager.ops.selection import wrapped
+from eager.ops.tiling import read
 from eager.ops.types import I64, Dim, Shape, product
 
 
@@ -40,8 +42,8 @@ class Subscript:
 
 # --- taking an index apart ---------------------------------------------------------------------
 def _is_array(item: Any) -> bool:
-    return isinstance(item, (list, np.ndarray)) or (hasattr(item, "dtype")
-                                                    and not isinstance(item, np.generic))
+    return isinstance(item, np.ndarray) or (hasattr(item, "dtype")
+                                            and not isinstance(item, np.generic))
 
 
 def _kind(F: Any, item: Any) -> str:
@@ -49,10 +51,24 @@ def _kind(F: Any, item: Any) -> str:
     return str(F.typeof(item).dtype.kind)
 
 
-def _read(mask: Any) -> Any:
-    """The data of a mask; a recorder refuses with words of its own."""
-    read = getattr(mask, "_read", None)
-    return np.asarray(mask) if read is None else read("nonzero")
+#: Beside an item that indexes a new dim of size 1: what a bool does.
+_NEW = "new"
+
+
+def _array_items(F: Any, item: Any) -> list[tuple[Any, Any]]:
+    """A tensor as items: a mask as positions in each of its dims, a 0-d integer as an int."""
+    kind = F.typeof(item)
+    if kind.dtype.name == "u8":
+        raise OpError("an index of uint8 was once a mask: use .bool() for a mask, .long() for "
+                      "positions")
+    if kind.dtype.kind == "b":
+        data = read(item, "nonzero")
+        if data.ndim == 0:
+            return [(np.zeros(int(data), np.int64), _NEW)]
+        return list(zip(np.nonzero(data), data.shape, strict=True))
+    if kind.dtype.kind != "i":
+        raise OpError(f"an index tensor holds integers or bools, got {kind}")
+    return [(int(item) if isinstance(item, np.ndarray) and item.ndim == 0 else item, None)]
 
 
 def _items(F: Any, index: Any, ndim: int) -> list[tuple[Any, Any]]:
@@ -63,23 +79,30 @@ def _items(F: Any, index: Any, ndim: int) -> list[tuple[Any, Any]]:
     given = list(index) if isinstance(index, tuple) else [index]
     items: list[tuple[Any, Any]] = []
     for item in given:
-        if isinstance(item, (list, np.ndarray)):
-            item = np.asarray(item, None if len(item) else np.int64)
+        if isinstance(item, (list, range)):
+            item = _listed(item)
         if isinstance(item, (bool, np.bool_)):
-            raise OpError("an index is not a bool; use None to insert a dim")
-        if _is_array(item) and _kind(F, item) == "b":
-            data = _read(item)
-            items.extend(zip(np.nonzero(data), data.shape, strict=True))
+            item = np.asarray(item)
+        if _is_array(item):
+            items.extend(_array_items(F, item))
         else:
             items.append((item, None))
-    used = sum(item is not None and item is not Ellipsis for item, _ in items)
+    used = sum(item is not None and item is not Ellipsis and size != _NEW for item, size in items)
     if used > ndim:
-        raise OpError(f"{used} indices for the {ndim} dims of the tensor")
+        raise OpError(f"too many indices: {used} indices for the {ndim} dims of the tensor")
     dots = [k for k, (item, _) in enumerate(items) if item is Ellipsis]
     if len(dots) > 1:
         raise OpError("an index has at most one '...'")
     at = dots[0] if dots else len(items)
     return items[:at] + [(slice(None), None)] * (ndim - used) + items[at + 1:]
+
+
+def _listed(item: Any) -> Any:
+    try:
+        return np.asarray(item, None if len(item) else np.int64)
+    except ValueError:
+        raise OpError(f"a list that indexes holds integers or bools in equal rows, got "
+                      f"{item!r:.60}") from None
 
 
 def _bound(value: Any, size: Dim, default: Dim) -> Dim:
@@ -98,7 +121,7 @@ def _bound(value: Any, size: Dim, default: Dim) -> Dim:
 def _slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
     step = 1 if item.step is None else operator.index(item.step)
     if step < 1:
-        raise OpError(f"the step of a slice is positive, got {step}; use flip")
+        raise OpError(f"slice step must be positive, got {step}; use flip()")
     start, stop = _bound(item.start, size, 0), _bound(item.stop, size, size)
     return start, (stop if stop is size or stop >= start else start), step
 
@@ -127,13 +150,16 @@ def take_apart(F: Any, shape: Shape, index: Any) -> Subscript:
         if item is None:
             result.append(1)
             continue
+        if want == _NEW:
+            chosen.append(len(result))
+            picks.append(item)
+            result.append(1)
+            continue
         size = shape[len(starts)]
         if want is not None and want != size:
             raise OpError(f"a mask of size {want} does not index dim {len(starts)} of size {size}")
         start, stop, step = 0, size, 1
         if _is_array(item):
-            if _kind(F, item) != "i":
-                raise OpError(f"an index tensor holds integers or bools, got {F.typeof(item)}")
             chosen.append(len(result))
             picks.append(item)
             result.append(size)
@@ -168,9 +194,25 @@ def _same(a: Dim, b: Dim) -> bool:
     return a is b or bool(type(a) is type(b) and a == b)
 
 
-def _wrapped(F: Any, pick: Any, size: Dim) -> Any:
-    """Positions with negative ones counted from the end."""
-    return F.where(F.lt(pick, 0), F.add(pick, size), pick)
+def _known_picks(at: Subscript, sizes: list[Any]) -> tuple[Any, Shape]:
+    """`_flat_picks` of arrays that Python may look at."""
+    counted = []
+    for pick, size, dim in zip(at.picks, sizes, at.chosen, strict=True):
+        pick = pick.astype(np.int64, copy=False)
+        low, high = pick.min(initial=0), pick.max(initial=-1)
+        if low < -size or high >= size:
+            raise OpError(f"index {low if low < -size else high} is out of range of dim {dim} of "
+                          f"size {size}")
+        counted.append(np.where(pick < 0, pick + size, pick) if low < 0 else pick)
+    try:
+        lines = np.broadcast_arrays(*counted)
+    except ValueError:
+        shapes = ", ".join(str(list(p.shape)) for p in at.picks)
+        raise OpError(f"index tensors do not broadcast: their shapes are {shapes}") from None
+    total = lines[0]
+    for line, size in zip(lines[1:], sizes[1:], strict=True):
+        total = total * size + line
+    return total.reshape(-1), total.shape
 
 
 def _flat_picks(F: Any, at: Subscript) -> tuple[Any, Shape]:
@@ -179,10 +221,12 @@ def _flat_picks(F: Any, at: Subscript) -> tuple[Any, Shape]:
     With several dims each position is looked up in its own dim first, which checks its range.
     """
     sizes = [at.shape[k] for k in at.chosen]
+    if all(isinstance(p, np.ndarray) for p in at.picks) and all(type(d) is int for d in sizes):
+        return _known_picks(at, sizes)
     total: Any = None
     for pick, size in zip(at.picks, sizes, strict=True):
         own = F.typeof(pick)
-        pick = _wrapped(F, pick if own.dtype is I64 else F.cast(pick, dtype=I64), size)
+        pick = wrapped(F, pick if own.dtype is I64 else F.cast(pick, dtype=I64), size)
         if len(sizes) > 1:
             count = product(own.shape)
             line = F.iota(start=0, step=1, size=size, dtype=I64)
@@ -203,6 +247,10 @@ def _front(at: Subscript, n: int) -> tuple[int, ...] | None:
 
 def getitem(F: Any, input: Any, index: Any) -> Any:
     """``input[index]``."""
+    if isinstance(index, np.ndarray) and index.ndim:
+        rows = _rows(F, input, index)
+        if rows is not None:
+            return F.index_select(*rows, dim=0)
     at = take_apart(F, F.typeof(input).shape, index)
     x = _cut(F, input, at)
     if not at.chosen:
@@ -232,7 +280,7 @@ def setitem(F: Any, input: Any, index: Any, value: Any) -> Any:
     if at.chosen:
         value = _put_picks(F, _cut(F, input, at), at, value)
     else:
-        value = F.broadcast_to(value, shape=at.shape)
+        value = _spread(F, value, at.shape)
     own = tuple((b - a + s - 1) // s if s > 1 else b - a
                 for a, b, s in zip(at.starts, at.stops, at.steps, strict=True))
     return F.slice_update(input, F.reshape(value, shape=own), **at.attrs)
@@ -240,7 +288,7 @@ def setitem(F: Any, input: Any, index: Any, value: Any) -> Any:
 
 def _mask(F: Any, x: Any, index: Any) -> Any:
     """The index, where it is a bool mask of leading dims, in a shape that broadcasts to ``x``."""
-    if not _is_array(index) or isinstance(index, list) or _kind(F, index) != "b":
+    if not _is_array(index) or F.typeof(index).shape == () or _kind(F, index) != "b":
         return None
     have, want = F.typeof(index).shape, F.typeof(x).shape
     if len(have) > len(want) or any(a != b for a, b in zip(have, want)):
@@ -248,22 +296,32 @@ def _mask(F: Any, x: Any, index: Any) -> Any:
     return F.reshape(index, shape=have + (1,) * (len(want) - len(have)))
 
 
+def _rows(F: Any, x: Any, index: Any) -> tuple[Any, Any] | None:
+    """What a mask, or a line of positions from the front, picks: rows, and which of them."""
+    shape = F.typeof(x).shape
+    if index.dtype.kind == "b":
+        _mask(F, x, index)
+        n = index.ndim
+        rows = x if n == 1 else F.reshape(x, shape=(product(shape[:n]), *shape[n:]))
+        return rows, np.flatnonzero(index)
+    if (index.dtype == np.int64 and index.ndim == 1 and shape and type(shape[0]) is int
+            and index.min(initial=0) >= 0 and index.max(initial=-1) < shape[0]):
+        return x, index
+    return None
+
+
 def _is_single(F: Any, value: Any) -> bool:
-    return type(value) in (bool, int, float) or F.typeof(value).shape == ()
+    return type(value) in (bool, int, float, complex) or F.typeof(value).shape == ()
 
 
 def _converted(F: Any, value: Any, dtype: Any) -> Any:
-    if type(value) in (bool, int, float):
+    if type(value) in (bool, int, float, complex):
         return F.full(shape=(), value=value, dtype=dtype)
     return value if F.typeof(value).dtype is dtype else F.cast(value, dtype=dtype)
 
 
-def _put_picks(F: Any, x: Any, at: Subscript, value: Any) -> Any:
-    """``x`` with ``value`` at the picked positions.
-
-    For each place the last of the writers is found, and its value selected: pure, differentiable
-    and exact, in time proportional to places times writers.
-    """
+def _put_picks(F: Any, x: Any, at: Subscript, value: Any, accumulate: bool = False) -> Any:
+    """``x`` with ``value`` stored at (or added to) the picked positions."""
     order = _front(at, len(at.shape))
     back = None if order is None else tuple(order.index(k) for k in range(len(order)))
     x = x if order is None else F.permute(x, dims=order)
@@ -272,26 +330,39 @@ def _put_picks(F: Any, x: Any, at: Subscript, value: Any) -> Any:
     flat, own = _flat_picks(F, at)
     places, writers = product(shape[first:first + count]), product(own)
     around = shape[:first], shape[first + count:]
-    values = F.reshape(F.broadcast_to(value, shape=around[0] + own + around[1]),
+    values = F.reshape(_spread(F, value, around[0] + own + around[1]),
                        shape=around[0] + (writers,) + around[1])
     joined = F.reshape(x, shape=around[0] + (places,) + around[1])
-    if type(writers) is int and writers == 0:
-        return F.reshape(x, shape=at.shape) if back is None else F.permute(x, dims=back)
-    last = _last_writers(F, flat, places, writers)
-    chosen = F.index_select(values, F.maximum(last, 0), dim=first)
-    written = F.reshape(F.ge(last, 0), shape=(places,) + (1,) * len(around[1]))
-    whole = F.reshape(F.where(written, chosen, joined), shape=shape)
+    fold = F.index_add if accumulate else F.index_copy
+    whole = F.reshape(fold(joined, flat, values, dim=first), shape=shape)
     return whole if back is None else F.permute(whole, dims=back)
 
 
-def _last_writers(F: Any, flat: Any, places: Dim, writers: Dim) -> Any:
-    """For each place the last writer that picks it, or -1; picks out of range are refused."""
-    line = F.iota(start=0, step=1, size=places, dtype=I64)
-    flat = F.index_select(line, flat, dim=0)
-    hit = F.eq(F.reshape(line, shape=(places, 1)), F.reshape(flat, shape=(1, writers)))
-    number = F.iota(start=0, step=1, size=writers, dtype=I64)
-    return F.amax(F.where(hit, number, -1), dims=(1,), keepdim=False)
+def _spread(F: Any, value: Any, shape: Shape) -> Any:
+    """A value broadcast to what it is stored in; leading dims of size 1 too many are dropped."""
+    have = F.typeof(value).shape
+    extra = len(have) - len(shape)
+    if extra > 0 and have[:extra] == (1,) * extra:
+        value = F.reshape(value, shape=have[extra:])
+    return F.broadcast_to(value, shape=shape)
+
+
+def index_put(F: Any, input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """A copy of the input with ``values`` at (or, with ``accumulate``, added to) positions.
+
+    ``indices`` is a tuple of integer or bool tensors, one for each leading dim (None: all of it).
+    """
+    t = F.typeof(input)
+    if F.typeof(values).dtype is not t.dtype:
+        raise OpError(f"index_put: the values are {F.typeof(values)}, the target {t}: dtypes "
+                      f"differ")
+    index = tuple(slice(None) if i is None else i for i in indices)
+    if not accumulate:
+        return setitem(F, input, index, values)
+    at = take_apart(F, t.shape, index)
+    return F.reshape(_put_picks(F, _cut(F, input, at), at, values, True), shape=t.shape)
 
 
 FUNCTIONS = (Composite("getitem", getitem, Spelling(())),
-             Composite("setitem", setitem, Spelling(())))
+             Composite("setitem", setitem, Spelling(())),
+             Composite("index_put", index_put, Spelling(("eager", "method", "inplace"))))

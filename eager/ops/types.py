@@ -21,16 +21,38 @@ class DType:
 
     name: str  #: in graphs and kernels: ``f32``
     public: str  #: as users spell it: ``float32``
-    numpy: np.dtype[Any]
-    kind: str  #: ``b`` bool, ``i`` integer, ``f`` floating
+    kind: str  #: ``b`` bool, ``i`` integer, ``f`` floating, ``c`` complex
+    itemsize: int
 
     @property
-    def itemsize(self) -> int:
-        return self.numpy.itemsize
+    def numpy(self) -> np.dtype[Any]:
+        """NumPy's dtype; bfloat16's comes with the package ml_dtypes."""
+        return _NUMPY[self.name] if self.name in _NUMPY else _bfloat16()
 
     @property
     def is_floating_point(self) -> bool:
         return self.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.kind == "c"
+
+    @property
+    def is_signed(self) -> bool:
+        return self.kind in "fc" or self.name[0] == "i"
+
+    @property
+    def wide(self) -> DType:
+        """What arithmetic is done in: float32 for the half types, else this."""
+        return F32 if self.kind == "f" and self.itemsize == 2 else self
+
+    def to_complex(self) -> DType:
+        """The complex dtype whose parts hold numbers of this one."""
+        return self if self.kind == "c" else C128 if self is F64 else C64
+
+    def to_real(self) -> DType:
+        """The dtype of the parts of a complex one; a real dtype is its own."""
+        return {"c64": F32, "c128": F64}.get(self.name, self)
 
     def __repr__(self) -> str:
         return f"eager.{self.public}"
@@ -41,21 +63,43 @@ class DType:
 
 # Ordered by torch's promotion lattice within each kind.
 _ROWS = (
-    ("bool", "bool", np.bool_, "b"),
-    ("u8", "uint8", np.uint8, "i"),
-    ("i8", "int8", np.int8, "i"),
-    ("i16", "int16", np.int16, "i"),
-    ("i32", "int32", np.int32, "i"),
-    ("i64", "int64", np.int64, "i"),
-    ("f32", "float32", np.float32, "f"),
-    ("f64", "float64", np.float64, "f"),
+    ("bool", "bool", "b", 1),
+    ("u8", "uint8", "i", 1),
+    ("i8", "int8", "i", 1),
+    ("i16", "int16", "i", 2),
+    ("i32", "int32", "i", 4),
+    ("i64", "int64", "i", 8),
+    ("f16", "float16", "f", 2),
+    ("bf16", "bfloat16", "f", 2),
+    ("f32", "float32", "f", 4),
+    ("f64", "float64", "f", 8),
+    ("c64", "complex64", "c", 8),
+    ("c128", "complex128", "c", 16),
 )
-DTYPES: dict[str, DType] = {n: DType(n, p, np.dtype(t), k) for n, p, t, k in _ROWS}
-BOOL, U8, I8, I16, I32, I64, F32, F64 = DTYPES.values()
+DTYPES: dict[str, DType] = {row[0]: DType(*row) for row in _ROWS}
+BOOL, U8, I8, I16, I32, I64, F16, BF16, F32, F64, C64, C128 = DTYPES.values()
+#: What kernels compute in.
+NATIVE: dict[str, DType] = {d.name: d for d in (BOOL, U8, I8, I16, I32, I64, F32, F64)}
+#: The kinds of dtype, weakest first.
+KINDS = "bifc"
 
-_BY_NUMPY: dict[np.dtype[Any], DType] = {d.numpy: d for d in DTYPES.values()}
+_NUMPY: dict[str, np.dtype[Any]] = {d.name: np.dtype(d.public) for d in DTYPES.values()
+                                    if d is not BF16}
+_BY_NUMPY: dict[np.dtype[Any], DType] = {n: DTYPES[name] for name, n in _NUMPY.items()}
 _BY_PUBLIC: dict[str, DType] = {d.public: d for d in DTYPES.values()}
-_BY_PYTHON: dict[type, DType] = {bool: BOOL, int: I64, float: F32}
+_BY_PYTHON: dict[type, DType] = {bool: BOOL, int: I64, float: F32, complex: C64}
+
+
+def _bfloat16() -> np.dtype[Any]:
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise OpError("bfloat16 needs the package ml_dtypes: pip install 'eager-jit[half]'"
+                      ) from None
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    _NUMPY["bf16"] = dtype
+    _BY_NUMPY[dtype] = BF16
+    return dtype
 
 
 def dtype_named(name: str) -> DType:
@@ -71,6 +115,9 @@ def dtype_of(dtype: np.dtype[Any]) -> DType:
     try:
         return _BY_NUMPY[dtype]
     except KeyError:
+        if dtype.name == "bfloat16":
+            _bfloat16()
+            return BF16
         known = ", ".join(d.public for d in DTYPES.values())
         raise OpError(f"arrays of dtype {dtype} are not supported; convert to {known}") from None
 
@@ -150,7 +197,11 @@ def normalize_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):
         return tuple(range(ndim))
     if isinstance(dim, int):
-        return (normalize_dim(dim, ndim),) if ndim else ()
+        if isinstance(dim, bool):
+            raise OpError(f"dim is a number or numbers, got {dim}; for all dims name what it is "
+                          f"meant for, as in keepdim={dim}")
+        at = normalize_dim(dim, ndim)
+        return (at,) if ndim else ()
     dims = sorted(normalize_dim(d, ndim) for d in dim)
     if len(set(dims)) != len(dims):
         raise OpError(f"dim {tuple(dim)} names a dimension twice")
@@ -162,13 +213,15 @@ def promote(a: DType, b: DType) -> DType:
     if a is b:
         return a
     if a.kind != b.kind:
-        return max(a, b, key=lambda d: "bif".index(d.kind))
-    if {a.name, b.name} == {"u8", "i8"}:
-        return I16
+        low, high = sorted((a, b), key=lambda d: KINDS.index(d.kind))
+        return C128 if high.kind == "c" and low is F64 else high
+    pair = {a.name, b.name}
+    if pair in ({"u8", "i8"}, {"f16", "bf16"}):
+        return I16 if a.kind == "i" else F32
     return max(a, b, key=lambda d: (d.itemsize, d is not U8))
 
 
-def scalar_dtype(value: bool | int | float) -> DType:
+def scalar_dtype(value: bool | int | float | complex) -> DType:
     """The dtype a bare Python number has where nothing else decides."""
     return _BY_PYTHON[type(value)]
 
@@ -177,7 +230,8 @@ def weak_promote(strong: Sequence[DType], zero_dim: Sequence[DType],
                  numbers: Sequence[DType]) -> DType:
     """torch's result type: tensors first, then 0-d tensors, then Python numbers.
 
-    A weaker group only counts where its kind is above the stronger groups' kind.
+    A weaker group only counts where its kind is above the stronger groups' kind; a complex
+    number beside reals takes the precision of the reals.
     """
     result: DType | None = None
     for group in (strong, zero_dim, numbers):
@@ -186,7 +240,10 @@ def weak_promote(strong: Sequence[DType], zero_dim: Sequence[DType],
         joined = group[0]
         for d in group[1:]:
             joined = promote(joined, d)
-        if result is None or "bif".index(joined.kind) > "bif".index(result.kind):
+        if result is None:
             result = joined
+        elif KINDS.index(joined.kind) > KINDS.index(result.kind):
+            complexed = joined.kind == "c" and result.kind == "f"
+            result = result.to_complex() if complexed else joined
     assert result is not None, "promotion of no operands"
     return result

@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eager.engine import creation
-from eager.engine.mode import enable_grad, no_grad
+from eager.engine.hooks import RemovableHandle
+from eager.engine.inplace import touch
+from eager.engine.mode import MODE, enable_grad, no_grad
+from eager.engine.raw import RAW
+from eager.engine.silence import SILENT, errstate_variable
 from eager.engine.stateful import keep_attributes, keep_contents
-from eager.engine.tensor import Tensor
+from eager.engine.tensor import TAPED, Tensor
 from eager.ops.errors import OpError
 from eager.ops.types import F64
+from eager.optim.hooks import Hooks
+
+#: Settings of torch that choose among its implementations; ours has one, so they change nothing.
+FLAGS = ("foreach", "fused", "capturable", "differentiable")
 
 
 class Group(dict[str, Any]):
@@ -60,9 +68,11 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        _check_flags(type(self).__name__, defaults)
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Tensor]] = {}
+        self.hooks = Hooks()
         if isinstance(params, (Tensor, dict)):
             raise OpError(f"{type(self).__name__}: params is an iterable of tensors or of dicts, "
                           f"got {type(params).__name__}; write [params]")
@@ -72,30 +82,42 @@ class Optimizer:
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
-    def add_param_group(self, group: dict[str, Any]) -> None:
-        """More parameters, with settings of their own over the defaults."""
-        name, params = type(self).__name__, group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """More parameters, or ``(name, parameter)`` pairs, with settings over the defaults."""
+        name, params = type(self).__name__, param_group["params"]
+        if isinstance(params, (set, frozenset)):
+            raise OpError(f"{name}: the order of parameters matters, got a set; pass a list")
+        given = [params] if isinstance(params, Tensor) else list(params)
+        names = [p[0] for p in given if isinstance(p, tuple)]
+        if names and len(names) != len(given):
+            raise OpError(f"{name}: all parameters of a group have names, or none")
+        params = [p[1] if isinstance(p, tuple) else p for p in given]
         known = {id(p) for p in self._parameters()}
         for p in params:
             if not isinstance(p, Tensor) or not p.is_leaf:
                 raise OpError(f"{name}: wanted leaf tensors, got {p!r:.60}")
             if id(p) in known:
-                raise OpError(f"{name}: a parameter {p.type} is given twice")
+                raise OpError(f"{name}: a parameter {p.spec} is given twice")
             known.add(id(p))
-        self.param_groups.append(Group({"params": params, **self.defaults, **{
-            k: v for k, v in group.items() if k != "params"}}))
+        self.param_groups.append(Group({
+            "params": params, **({"param_names": names} if names else {}), **self.defaults,
+            **{k: v for k, v in param_group.items() if k != "params"}}))
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
 
     # --- what a method defines -----------------------------------------------------------------
-    def init_parameter(self, p: Tensor, group: Group) -> dict[str, Tensor]:
+    def init_parameter(self, p: Tensor, group: Mapping[str, Any]) -> dict[str, Tensor]:
         """The state that a parameter has before its first step."""
         return {}
 
-    def update(self, p: Tensor, grad: Tensor, state: dict[str, Tensor], group: Group) -> None:
-        """Move one parameter by its gradient, in place."""
+    def update(self, F: Any, p: Any, grad: Any, state: dict[str, Any],
+               group: Mapping[str, Any]) -> None:
+        """Move one parameter by its gradient, in place.
+
+        ``F`` has the ops of the table.  Outside of a trace the operands are NumPy arrays and the
+        settings Python numbers; inside of one, tensors.  The same lines serve both.
+        """
         raise NotImplementedError
 
     # --- steps ---------------------------------------------------------------------------------
@@ -106,7 +128,7 @@ class Optimizer:
                 self._state_of(p, group)
 
     def _state_of(self, p: Tensor, group: Group) -> dict[str, Tensor]:
-        if p not in self.state:
+        if not self.state.get(p):  # settings may have come to want a state since
             self.state[p] = self.init_parameter(p, group)
         return self.state[p]
 
@@ -115,17 +137,40 @@ class Optimizer:
 
         Returns what ``closure`` returned, or None.
         """
+        args: tuple[Any, ...] = () if closure is None else (closure,)
+        self.hooks.run("step_pre", self, args, {})
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        grad = -p.grad if group.get("maximize") else p.grad
-                        self.update(p, grad, self._state_of(p, group), group)
+                self._step_group(group)
+        self.hooks.run("step_post", self, args, {})
         return loss
+
+    def _step_group(self, group: Group) -> None:
+        """One step of a group: on arrays where nobody records, else on tensors."""
+        recorded = MODE.get().recorder is not None
+        numbers = {} if recorded else group.numbers()
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            state = self._state_of(p, group)
+            if recorded or not _plain(p, p.grad):
+                grad = -p.grad if group.get("maximize") else p.grad
+                self.update(TAPED, p, grad, state, group)
+                continue
+            token = errstate_variable.set(SILENT)
+            try:
+                grad = p.grad._array
+                self.update(RAW, p._array, -grad if group.get("maximize") else grad,
+                            {k: t._array for k, t in state.items()}, numbers)
+            finally:
+                errstate_variable.reset(token)
+            touch(p)
+            for t in state.values():
+                touch(t)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or fill them with zeros."""
@@ -138,11 +183,23 @@ class Optimizer:
     # --- state ---------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
         """torch's layout: ``state`` by parameter number, ``param_groups`` with these numbers."""
-        numbers = {id(p): k for k, p in enumerate(self._parameters())}
-        return {
-            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if s},
-            "param_groups": [{**g.numbers(), "params": [numbers[id(p)] for p in g["params"]]}
-                             for g in self.param_groups]}
+        self.hooks.run("state_dict_pre", self)
+        found: dict[str, Any] = {"state": self._numbered_state(),
+                                 "param_groups": self._numbered_groups()}
+        found = self.hooks.replace("state_dict_post", self, found)
+        return found
+
+    def _numbers(self) -> dict[int, int]:
+        return {id(p): k for k, p in enumerate(self._parameters())}
+
+    def _numbered_state(self) -> dict[int, dict[str, Any]]:
+        numbers = self._numbers()
+        return {numbers[id(p)]: dict(s) for p, s in self.state.items() if s}
+
+    def _numbered_groups(self) -> list[dict[str, Any]]:
+        numbers = self._numbers()
+        return [{**g.numbers(), "params": [numbers[id(p)] for p in g["params"]]}
+                for g in self.param_groups]
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over settings and state, in place.
@@ -150,44 +207,81 @@ class Optimizer:
         A parameter without state in ``state_dict`` is as before its first step.  OpError where
         groups or state do not fit; nothing is changed then.
         """
+        state_dict = self.hooks.replace("load_state_dict_pre", self, dict(state_dict))
         groups = state_dict["param_groups"]
         theirs, mine = ([len(g["params"]) for g in gs] for gs in (groups, self.param_groups))
         if theirs != mine:
             raise OpError(f"{type(self).__name__}.load_state_dict: wanted groups of {mine} "
                           f"parameters, got groups of {theirs}")
-        fresh = self._fresh_state(state_dict["state"], [n for g in groups for n in g["params"]])
+        fresh = self._fresh_state(state_dict["state"], groups)
         for group, settings in zip(self.param_groups, groups, strict=True):
             group.update({k: v for k, v in settings.items()
-                          if k != "params" and (k in group or k == "initial_lr")})
+                          if k != "params" and (k in group or k in _SCHEDULED)})
         self.init_state()
         with no_grad():
-            for p, values in fresh.items():
+            for p, (made, values) in fresh.items():
+                for name in set(self.state[p]) - set(made):
+                    del self.state[p][name]
                 for name, value in values.items():
-                    self.state[p][name].copy_(value)
+                    self.state[p].setdefault(name, made[name]).copy_(value)
+        self.hooks.run("load_state_dict_post", self)
 
-    def _fresh_state(self, given: Mapping[Any, Mapping[str, Any]],
-                     numbers: list[Any]) -> dict[Tensor, dict[str, Any]]:
-        """The state of every parameter after loading ``given``, checked."""
-        made: dict[Tensor, dict[str, Any]] = {}
-        owners = [(p, g) for g in self.param_groups for p in g["params"]]
-        for number, (p, group) in zip(numbers, owners, strict=True):
-            made[p] = dict(self.init_parameter(p, group))
+    def _fresh_state(self, given: Mapping[Any, Mapping[str, Any]], groups: list[Any],
+                     ) -> dict[Tensor, tuple[dict[str, Tensor], dict[str, Any]]]:
+        """Of every parameter: new state tensors under the loaded settings, and their values."""
+        made: dict[Tensor, tuple[dict[str, Tensor], dict[str, Any]]] = {}
+        owners = [(n, p, {**g, **settings}) for g, settings in zip(self.param_groups, groups)
+                  for n, p in zip(settings["params"], g["params"])]
+        for number, p, group in owners:
+            new = self.init_parameter(p, group)
+            values: dict[str, Any] = dict(new)
             for name, value in given.get(number, {}).items():
                 if value is None:
                     continue
-                want = made[p].get(name)
+                want = new.get(name)
                 shape = tuple(getattr(value, "shape", ()))
                 if want is None or tuple(want.shape) != shape:
                     raise OpError(f"{type(self).__name__}.load_state_dict: {name!r} of parameter "
-                                  f"{number}: wanted {'nothing' if want is None else want.type}, "
+                                  f"{number}: wanted {'nothing' if want is None else want.spec}, "
                                   f"got the shape {list(shape)}")
-                made[p][name] = value
-            self.loaded_parameter(made[p], given.get(number, {}))
+                values[name] = value
+            self.loaded_parameter(values, given.get(number, {}))
+            made[p] = new, values
         return made
 
     def loaded_parameter(self, made: dict[str, Any], given: Mapping[str, Any]) -> None:
         """Complete the state of one parameter with what torch does not save."""
 
+    # --- hooks ---------------------------------------------------------------------------------
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before every step."""
+        return self.hooks.add("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after every step."""
+        return self.hooks.add("step_post", hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False,
+                                     ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before `state_dict` looks."""
+        return self.hooks.add("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False,
+                                      ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)``; what it returns, if not None, is the dict."""
+        return self.hooks.add("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False,
+                                          ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)``; what it returns, if not None, is loaded."""
+        return self.hooks.add("load_state_dict_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any],
+                                           prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after a state was loaded."""
+        return self.hooks.add("load_state_dict_post", hook, prepend)
+
+    # --- tracing -------------------------------------------------------------------------------
     def traced_state(self) -> Iterator[tuple[str, str, Tensor]]:
         """``(role, name, tensor)`` of state and live settings; the state is made if it is not.
 
@@ -229,3 +323,23 @@ class Optimizer:
             lines.append(f"Parameter Group {k}")
             lines += [f"    {key}: {value}" for key, value in sorted(group.numbers().items())]
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+
+
+# --- what a step and a group are asked ---------------------------------------------------------
+#: What schedules write into groups, which a loaded state may bring along.
+_SCHEDULED = ("initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum")
+
+
+def _check_flags(name: str, defaults: Mapping[str, Any]) -> None:
+    if defaults.get("differentiable"):
+        raise OpError(f"{name}: differentiable=True is not supported: a step writes in place "
+                      f"without history; write the update as tensor operations instead")
+    if defaults.get("foreach") and defaults.get("fused"):
+        raise OpError(f"{name}: fused and foreach cannot both be True")
+
+
+def _plain(p: Tensor, grad: Tensor) -> bool:
+    """Whether NumPy's arithmetic on the arrays is the tensors' own."""
+    dtype = p._array.dtype
+    return (dtype == grad._array.dtype and dtype.kind == "f" and dtype.itemsize >= 4
+            and p._view is None)

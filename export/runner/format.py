@@ -53,6 +53,7 @@ CODES = {
     5: "a float is out of range for the integer it is converted to, or NaN",
     6: "index {value} is out of range",
     7: "out of memory",
+    8: "a matrix is singular or not positive definite",
 }
 
 _MOST = 1 << 40  #: no size in a manifest, and none that follows from it, is larger

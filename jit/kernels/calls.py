@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from eager.ops import families as fam
 from eager.ops import philox
-from eager.ops.types import F32, F64
+from eager.ops.errors import CompileError
+from eager.ops.types import F32, F64, U8, broadcast_shapes
 from jit.dims import to_index
 from jit.graph import Node, Value
-from jit.kernels import templates
+from jit.kernels import factoring, templates
+from jit.kernels.context import Context, around, kernel_step
 from jit.kernels.index import Index, Var, product
 from jit.kernels.reading import matrix_strides
-from jit.kernels.steps import Action, Kernel, Loop, Memory, Pointer, Scratch, Step, elements
+from jit.kernels.rowwise import ROWWISE
+from jit.kernels.steps import Action, Kernel, Loop, Pointer, Scratch, Step, elements
 from jit.passes.fusion import Call
 
 #: Most tasks that a routine of the library is split into.
 MOST_TASKS = 8
-
-
-class Context(Protocol):
-    """What the steps of a node need to know of the program round it."""
-
-    def pointer(self, value: Value) -> Pointer:
-        """Where a value lies, row-major."""
-
-    def name_kernel(self, words: str, kernel: Kernel) -> Kernel:
-        """The kernel under its final name; equal kernels are one."""
-
-    def packed(self, value: Value, packing: str) -> Memory | None:
-        """A constant of the weights blob in a layout; None where the value is no constant."""
-
-    def zeros(self, n: int) -> Memory:
-        """At least ``n`` float32 zeros of the weights blob."""
 
 
 def lower_call(call: Call, ctx: Context) -> tuple[Action, ...]:
@@ -98,11 +86,7 @@ def _product(call: Call, ctx: Context) -> tuple[Action, ...]:
                                    left.columns, right.rows, right.columns, columns, inner),
                      (call.result,), kernel, f"pieces(({rows * columns * inner}), 65536)", rows,
                      node=node),)
-    for v, d in reversed(list(zip(variables, batch, strict=True))):
-        (atom,), _ = v.terms[0]
-        assert isinstance(atom, Var)
-        body = (Loop(Var(atom.name, to_index(d)), body),)
-    return body
+    return _looped(body, variables, batch)
 
 
 def _rows_follow(left: _Operand, node: Node) -> bool:
@@ -194,34 +178,20 @@ def _static(size: Index) -> int:
 
 
 # --- index families ----------------------------------------------------------------------------
-def _around(shape: tuple[Any, ...], dim: int) -> tuple[Index, Index, Index]:
-    """Elements before, in and after a dim."""
-    sizes = list(map(to_index, shape))
-    return product(sizes[:dim]), sizes[dim], product(sizes[dim + 1:])
-
-
-def _kernel_step(call: Call, ctx: Context, kernel: Kernel, pointers: tuple[Pointer, ...],
-                 sizes: tuple[Index, ...], total: Index, work: Index | None = None) -> Step:
-    named = ctx.name_kernel(call.node.op.name, kernel)
-    tasks = f"pieces({work}, 16384)" if work is not None else None
-    return Step(named.name, (*pointers, *sizes), (call.result,), named, tasks, total,
-                node=call.node, reports=named.reports)
-
-
 def _gather(call: Call, ctx: Context) -> tuple[Action, ...]:
     node = call.node
     x, index = node.args
     pointers = (ctx.pointer(x), ctx.pointer(index), ctx.pointer(call.result))
-    before, n, after = _around(x.type.shape, node.attrs["dim"])
+    before, n, after = around(x.type.shape, node.attrs["dim"])
     kinds = (x.type.dtype, index.type.dtype)
     assert isinstance(node.op.kernel, fam.Gather)
     if node.op.kernel.select:
         count = to_index(index.type.shape[0])
-        return (_kernel_step(call, ctx, templates.select(*kinds), pointers, (n, count, after),
+        return (kernel_step(call, ctx, templates.select(*kinds), pointers, (n, count, after),
                              before * count, before * count * after),)
     kernel = templates.gather(*kinds, x.type.shape, index.type.shape, node.attrs["dim"])
     total = elements(index.type.shape)
-    return (_kernel_step(call, ctx, kernel, pointers, _sizes(kernel), total, total),)
+    return (kernel_step(call, ctx, kernel, pointers, _sizes(kernel), total, total),)
 
 
 def _sizes(kernel: Kernel) -> tuple[Index, ...]:
@@ -233,26 +203,27 @@ def _scatter(call: Call, ctx: Context) -> tuple[Action, ...]:
     x, index, src = node.args
     pointers = (*map(ctx.pointer, node.args), ctx.pointer(call.result))
     kinds = (x.type.dtype, index.type.dtype)
-    assert isinstance(node.op.kernel, fam.Scatter)
-    if node.op.kernel.select:
-        before, n, after = _around(x.type.shape, node.attrs["dim"])
+    family = node.op.kernel
+    assert isinstance(family, fam.Scatter)
+    if family.select:
+        before, n, after = around(x.type.shape, node.attrs["dim"])
         sizes = (before, n, to_index(index.type.shape[0]), after)
-        return (_kernel_step(call, ctx, templates.select_add(*kinds), pointers, sizes,
-                             Index.of(1)),)
+        return (kernel_step(call, ctx, templates.select_scatter(*kinds, family.combine), pointers,
+                             sizes, Index.of(1)),)
     kernel = templates.scatter(*kinds, x.type.shape, index.type.shape, src.type.shape,
-                               node.attrs["dim"])
-    return (_kernel_step(call, ctx, kernel, pointers, _sizes(kernel), Index.of(1)),)
+                               node.attrs["dim"], family.combine)
+    return (kernel_step(call, ctx, kernel, pointers, _sizes(kernel), Index.of(1)),)
 
 
 def _concat(call: Call, ctx: Context) -> tuple[Action, ...]:
     node = call.node
     dim = node.attrs["dim"]
-    rows, whole, after = _around(node.type.shape, dim)
+    rows, whole, after = around(node.type.shape, dim)
     offset = Index(())
     steps: list[Action] = []
     for a in node.args:
         width = to_index(a.type.shape[dim]) * after
-        steps.append(_kernel_step(
+        steps.append(kernel_step(
             call, ctx, templates.concat(node.type.dtype),
             (ctx.pointer(a), ctx.pointer(call.result)), (width, whole * after, offset), rows,
             rows * width))
@@ -266,18 +237,54 @@ def _slice_update(call: Call, ctx: Context) -> tuple[Action, ...]:
     kernel = templates.slice_update(node.type.dtype, base.type.shape, value.type.shape,
                                     node.attrs["starts"], node.attrs["steps"])
     pointers = (ctx.pointer(base), ctx.pointer(value), ctx.pointer(call.result))
-    return (_kernel_step(call, ctx, kernel, pointers, _sizes(kernel), Index.of(1)),)
+    return (kernel_step(call, ctx, kernel, pointers, _sizes(kernel), Index.of(1)),)
 
 
-def _arg_reduce(call: Call, ctx: Context) -> tuple[Action, ...]:
+def _bitcast(call: Call, ctx: Context) -> tuple[Action, ...]:
+    (x,) = call.node.args
+    target, source = (replace(ctx.pointer(v), dtype=U8) for v in (call.result, x))
+    count = elements(x.type.shape) * x.type.dtype.itemsize
+    return (Step("copy_bytes", (target, source, count), (call.result,), node=call.node),)
+
+
+def _library(call: Call, ctx: Context) -> tuple[Action, ...]:
+    """One matrix after the other through its routine."""
     node = call.node
-    (x,) = node.args
-    assert isinstance(node.op.kernel, fam.ArgReduce)
-    before, n, after = _around(x.type.shape or (1,), node.attrs["dim"])
-    kernel = templates.arg_reduce(x.type.dtype, node.op.kernel.better, n.constant is None)
-    pointers = (ctx.pointer(x), ctx.pointer(call.result))
-    return (_kernel_step(call, ctx, kernel, pointers, (n, after), before * after,
-                         before * n * after),)
+    assert isinstance(node.op.kernel, fam.Library)
+    found = factoring.routine(node.op.kernel.routine, node.type.dtype, dict(node.attrs))
+    if found is None:
+        raise CompileError(f"no kernel is written for {node.op.name}")
+    a = node.args[0]
+    batch = broadcast_shapes(*(v.type.shape[:-2] for v in node.args))
+    operands = [_Operand(v, batch, ctx) for v in node.args]
+    variables = [Index.of(Var(f"b{k}", to_index(d))) for k, d in enumerate(batch)]
+    item = Index(())
+    for v, d in zip(variables, batch, strict=True):
+        item = item * to_index(d) + v
+    out = ctx.pointer(call.result)
+    target = Pointer(out.memory, out.dtype,
+                     out.offset + item * product(map(to_index, node.type.shape[len(batch):])))
+    m, n = map(to_index, a.type.shape[-2:])
+    k = to_index(node.args[-1].type.shape[-1])
+    room = Scratch("room", F64, found.room(m, n, k))
+    sizes: list[Index] = [m, n, operands[0].rows, operands[0].columns]
+    if len(operands) == 2:
+        sizes += [k, operands[1].rows, operands[1].columns]
+    kernel = ctx.name_kernel(node.op.name, found.kernel)
+    step = Step(kernel.name, (*(o.at(variables) for o in operands), target, Pointer(room, F64),
+                              *sizes), (call.result, room), kernel, None, Index.of(1), node=node,
+                reports=True)
+    return _looped((step,), variables, batch)
+
+
+def _looped(body: tuple[Action, ...], variables: list[Index],
+            batch: tuple[Any, ...]) -> tuple[Action, ...]:
+    """The steps once for every item of a batch."""
+    for v, d in reversed(list(zip(variables, batch, strict=True))):
+        (atom,), _ = v.terms[0]
+        assert isinstance(atom, Var)
+        body = (Loop(Var(atom.name, to_index(d)), body),)
+    return body
 
 
 def _pool(call: Call, ctx: Context) -> tuple[Action, ...]:
@@ -291,7 +298,7 @@ def _pool(call: Call, ctx: Context) -> tuple[Action, ...]:
     kernel = templates.pool(x.type.dtype, node.op.kernel.indices, window)
     pointers = (ctx.pointer(x), ctx.pointer(call.result))
     area = window["kernel"][0] * window["kernel"][1]
-    return (_kernel_step(call, ctx, kernel, pointers, (h, w, oh, ow), planes,
+    return (kernel_step(call, ctx, kernel, pointers, (h, w, oh, ow), planes,
                          planes * oh * ow * area),)
 
 
@@ -301,11 +308,11 @@ def _random(call: Call, ctx: Context) -> tuple[Action, ...]:
     kernel = templates.random(node.op.kernel.distribution, node.type.dtype)
     pointers = (ctx.pointer(node.args[0]), ctx.pointer(call.result))
     if node.op.kernel.distribution == "advance":
-        return (_kernel_step(call, ctx, kernel, pointers, (to_index(node.attrs["count"]),),
+        return (kernel_step(call, ctx, kernel, pointers, (to_index(node.attrs["count"]),),
                              Index.of(1)),)
     total = elements(node.type.shape)
     per = philox.WORDS if node.type.dtype is F64 else philox.HALVES
-    return (_kernel_step(call, ctx, kernel, pointers, (total,), (total + (per - 1)) // per,
+    return (kernel_step(call, ctx, kernel, pointers, (total,), (total + (per - 1)) // per,
                          total * 8),)
 
 
@@ -316,8 +323,9 @@ _FAMILIES: dict[type, Callable[[Call, Context], tuple[Action, ...]]] = {
     fam.Scatter: _scatter,
     fam.Concat: _concat,
     fam.SliceUpdate: _slice_update,
-    fam.ArgReduce: _arg_reduce,
+    fam.Bitcast: _bitcast,
+    fam.Library: _library,
     fam.Pool: _pool,
     fam.Random: _random,
+    **ROWWISE,
 }
-

@@ -171,7 +171,7 @@ class Lowering:
         if value.dtype is not dtype:
             value = _converted(value, dtype)
         name = self._fresh(node)
-        return [Fold(name, kernel.combine, value, dtype, _start(kernel.start, dtype),
+        return [Fold(name, kernel.combine, value, dtype, start_of(kernel.start, dtype),
                      _comment(node))]
 
     def _let(self, node: Node, index: tuple[Index, ...], k: int,
@@ -258,7 +258,8 @@ def _is_heavy(node: Node) -> bool:
         scalar.INSTRS[i].heavy for i in scalar.instructions(node.op.expr))
 
 
-def _start(start: int | str, dtype: DType) -> Any:
+def start_of(start: int | str, dtype: DType) -> Any:
+    """The neutral element of a fold in a dtype."""
     if not isinstance(start, str):
         return start
     if dtype.kind == "f":
@@ -279,8 +280,16 @@ def _converted(value: Expression, dtype: DType) -> Expression:
 
 def _scalar(node: Node, args: Sequence[Expression]) -> Expression:
     """The scalar body of a pointwise node over operand expressions."""
-    own: DType = node.type.dtype
+    return _instructions(node.op.expr, args, node.type.dtype)
 
+
+def scalar_body(body: Callable[..., scalar.Scalar], args: Sequence[Expression],
+                dtype: DType) -> Expression:
+    """A scalar body over operand expressions, with a result of ``dtype``."""
+    return _instructions(body(*map(scalar.arg, range(len(args)))), args, dtype)
+
+
+def _instructions(expr: scalar.Scalar, args: Sequence[Expression], own: DType) -> Expression:
     def build(e: scalar.Scalar, want: DType) -> Expression:
         if not isinstance(e, scalar.Expr):
             return Literal(e, want)
@@ -298,7 +307,7 @@ def _scalar(node: Node, args: Sequence[Expression]) -> Expression:
             return Call("ne", (values[0], Literal(0, operand)), BOOL, operand)
         return Call(e.instr, tuple(values), result, operand)
 
-    return build(node.op.expr, own)
+    return build(expr, own)
 
 
 # --- the kernel and its step -------------------------------------------------------------------

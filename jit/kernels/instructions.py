@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eager.ops.types import DTYPES, DType
-from jit.kernels import vectormath
+from eager.ops.types import BOOL, NATIVE, DType
+from jit.kernels import specialmath, vectormath
 from jit.kernels.irvalues import Number
 
 #: ``(builder, operands) -> result``, values of llvmlite's IR.
@@ -35,14 +35,14 @@ class Instruction:
 def instruction(name: str) -> Instruction | None:
     """The instruction of a name, or None: ``add_i32``, ``cast_f32_bool``, ``fits_f64_i8``."""
     converted = re.fullmatch(r"(cast|fits)_(\w+)_(\w+)", name)
-    if converted and converted[2] in DTYPES and converted[3] in DTYPES:
-        return _conversion(name, converted[1], DTYPES[converted[2]], DTYPES[converted[3]])
+    if converted and converted[2] in NATIVE and converted[3] in NATIVE:
+        return _conversion(name, converted[1], NATIVE[converted[2]], NATIVE[converted[3]])
     if name in _UNSIGNED:
         return Instruction(name, "u64", ("u64", "u64"), _UNSIGNED[name])
     stem, _, suffix = name.rpartition("_")
-    if suffix not in DTYPES:
+    if suffix not in NATIVE:
         return None
-    dtype = DTYPES[suffix]
+    dtype = NATIVE[suffix]
     if stem in _RELATIONS:
         return Instruction(name, "bool", (suffix, suffix), _compare(_RELATIONS[stem], dtype))
     if stem == "select":
@@ -118,6 +118,58 @@ def _mod(b: Any, a: list[Any]) -> Any:
     return b.select(_uneven(b, r, y), b.add(r, y), r)
 
 
+def _truncated_mod(b: Any, a: list[Any]) -> Any:
+    return _divided(b, *a)[1]
+
+
+def _integer_power(b: Any, a: list[Any]) -> Any:
+    """By squaring, modulo the size of the dtype."""
+    x, y = a
+    one = total = x.type(1)
+    for k in range(x.type.width):
+        odd = b.trunc(b.lshr(y, y.type(k)), _ir_type(BOOL))
+        total = b.mul(total, b.select(odd, x, one))
+        x = b.mul(x, x)
+    return total
+
+
+def _signed_power(b: Any, a: list[Any]) -> Any:
+    """A negative power is rounded towards 0: only of 1 and -1 something is left."""
+    x, y = a
+    zero, one = x.type(0), x.type(1)
+    negative = b.icmp_signed("<", y, zero)
+    unit = b.or_(b.icmp_signed("==", x, one), b.icmp_signed("==", x, x.type(-1)))
+    inverse = b.select(unit, b.select(b.trunc(y, _ir_type(BOOL)), x, one), zero)
+    return b.select(negative, inverse, _integer_power(b, a))
+
+
+def _shift(direction: str) -> Emit:
+    """A shift whose count may be anything: beyond the bits all of them are gone."""
+    def emit(b: Any, a: list[Any]) -> Any:
+        x, count = a
+        bits = x.type.width
+        inside = b.icmp_unsigned("<", count, x.type(bits))
+        shifted = getattr(b, direction)(x, b.select(inside, count, x.type(0)))
+        gone = b.ashr(x, x.type(bits - 1)) if direction == "ashr" else x.type(0)
+        return b.select(inside, shifted, gone)
+    return emit
+
+
+def _gcd(b: Any, a: list[Any]) -> Any:
+    """Of the absolute values, by the loop in `jit.kernels.loops`."""
+    return _euclid(b, [_abs(b, [v]) for v in a])
+
+
+def _euclid(b: Any, a: list[Any]) -> Any:
+    from llvmlite import ir
+
+    word, kind = ir.IntType(64), a[0].type
+    f = b.module.globals.get("ej_gcd") or ir.Function(
+        b.module, ir.FunctionType(word, [word, word]), "ej_gcd")
+    found = b.call(f, [v if kind.width == 64 else b.zext(v, word) for v in a])
+    return found if kind.width == 64 else b.trunc(found, kind)
+
+
 def _unsigned_floordiv(b: Any, a: list[Any]) -> Any:
     zero = b.icmp_unsigned("==", a[1], a[1].type(0))
     return b.select(zero, a[1].type(0), b.udiv(a[0], b.select(zero, a[1].type(1), a[1])))
@@ -158,12 +210,18 @@ _RING: dict[str, Emit] = {
     "mul": lambda b, a: b.mul(*a),
     "neg": lambda b, a: b.neg(*a),
 }
+_WHOLE: dict[str, Emit] = {
+    name: lambda b, a: a[0] for name in ("floor", "ceil", "trunc", "round")}
 _SIGNED: dict[str, Emit] = {
-    **_BITS, **_RING, "floordiv": _floordiv, "mod": _mod, "abs": _abs, "sign": _sign,
+    **_BITS, **_RING, **_WHOLE, "fmod": _truncated_mod, "pow": _signed_power, "gcd": _gcd,
+    "left_shift": _shift("shl"), "right_shift": _shift("ashr"),
+    "floordiv": _floordiv, "mod": _mod, "abs": _abs, "sign": _sign,
     "maximum": _pick(">", False), "minimum": _pick("<", False),
 }
 _BYTES: dict[str, Emit] = {
-    **_BITS, **_RING, "floordiv": _unsigned_floordiv, "mod": _unsigned_mod,
+    **_BITS, **_RING, **_WHOLE, "fmod": _unsigned_mod, "pow": _integer_power, "gcd": _euclid,
+    "left_shift": _shift("shl"), "right_shift": _shift("lshr"),
+    "floordiv": _unsigned_floordiv, "mod": _unsigned_mod,
     "abs": lambda b, a: a[0],
     "sign": lambda b, a: b.zext(b.icmp_unsigned("!=", a[0], a[0].type(0)), a[0].type),
     "maximum": _pick(">", True), "minimum": _pick("<", True),
@@ -220,6 +278,10 @@ def _float_mod(x: Number, y: Number) -> Number:
     return _remainder(x, y)[1]
 
 
+def _float_fmod(x: Number, y: Number) -> Number:
+    return _remainder(x, y)[0]
+
+
 def _float_floordiv(x: Number, y: Number) -> Number:
     m, _ = _remainder(x, y)
     differs = ((m.bits() ^ y.bits()) < 0) & ~m.equals(0.0)
@@ -231,7 +293,18 @@ def _float_floordiv(x: Number, y: Number) -> Number:
     return y.equals(0.0).choose(x / y, whole)
 
 
+def _nextafter(x: Number, y: Number) -> Number:
+    """The next number towards y: one step of the bits, away from 0 or to it."""
+    outward = ((x < y) & (x > 0.0)) | ((x > y) & (x < 0.0))
+    step = outward.choose_word(x.bits() + 1, x.bits() - 1).as_float()
+    tiny = (x.bits() & 0) + 1
+    step = x.equals(0.0).choose(tiny.as_float().with_sign_of(y), step)
+    step = x.equals(y).choose(y, step)
+    return (x.is_nan() | y.is_nan()).choose(x + y, step)
+
+
 _FLOATS: dict[str, Emit] = {
+    "nextafter": _function(_nextafter),
     "add": lambda b, a: b.fadd(*a),
     "sub": lambda b, a: b.fsub(*a),
     "mul": lambda b, a: b.fmul(*a),
@@ -240,6 +313,8 @@ _FLOATS: dict[str, Emit] = {
     "mul_add": _function(Number.mul_add),
     "floordiv": _function(_float_floordiv),
     "mod": _function(_float_mod),
+    "fmod": _function(_float_fmod),
+    "copysign": _function(Number.with_sign_of),
     "maximum": _function(_maximum),
     "minimum": _function(_minimum),
     "abs": _function(abs),
@@ -251,10 +326,11 @@ _FLOATS: dict[str, Emit] = {
     "trunc": _function(lambda x: x.intrinsic("trunc")),
     "round": _function(lambda x: x.intrinsic("rint")),
     **{name: _function(getattr(vectormath, name)) for name in vectormath.FUNCTIONS},
+    **{name: _function(getattr(specialmath, name)) for name in specialmath.FUNCTIONS},
 }
 _TABLES = {"b": _TRUTH, "u": _BYTES, "i": _SIGNED, "f": _FLOATS}
 _UNARY = {"neg", "abs", "sign", "sqrt", "rsqrt", "floor", "ceil", "trunc", "round",
-          *vectormath.FUNCTIONS} - {"pow"}
+          *vectormath.FUNCTIONS, *specialmath.FUNCTIONS} - {"pow"}
 
 
 # --- conversions -------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ its bits depend on the shape alone: not on the CPU's vectors, not on threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eager.ops.types import BOOL, F32, F64, I64, DType
-from jit.kernels.index import Index, Var
+from jit.kernels.index import Index, Var, product
 from jit.kernels.nest import (
     Call,
     Condition,
@@ -23,6 +23,7 @@ from jit.kernels.nest import (
     Load,
     Name,
     Nest,
+    Pass,
     Statement,
     Store,
     Value,
@@ -120,7 +121,7 @@ def _checks(v: Value, pad: str) -> Iterator[str]:
         return
     for a in v.args:
         yield from _checks(a, pad)
-    if v.instr in ("floordiv", "mod") and v.operand.kind == "i":
+    if v.instr in ("floordiv", "mod", "fmod") and v.operand.kind == "i":
         yield f"{pad}if {expression(v.args[1])} == 0:"
         yield f"{pad}    err[0] = 4"
     if v.instr == "cast" and v.operand.kind == "f" and v.dtype.kind == "i":
@@ -267,6 +268,8 @@ def _columns(nest: Nest) -> list[str]:
     last = nest.outer[-1]
     stores = [s for s in p.after if isinstance(s, Store)]
     target = {s.value.name: s for s in stores if isinstance(s.value, Name)}
+    if _is_long_sum(nest, p.folds):
+        return _column_blocks(nest, p, target)
     lines, pad = [], "    "
     for v in nest.outer[:-1]:
         lines.append(f"{pad}for {v.name} in range({v.size}):")
@@ -286,4 +289,49 @@ def _columns(nest: Nest) -> list[str]:
         return f"{slot} = " + _combine(f, slot, expression(f.value))
 
     lines += _lines(p.inner, pad + "    ", fold)
+    return lines
+
+
+#: Rows that a long sum over columns adds up before it adds them to the total, and columns of a
+#: block of such sums.
+BLOCK, WIDTH = 128, 64
+
+
+def _is_long_sum(nest: Nest, folds: Sequence[Fold]) -> bool:
+    """Whether rounding errors of a sum row after row would count: many rows, or who knows."""
+    rows = product(Index.of(v.size) for v in nest.inner).constant
+    return all(f.combine == "add" and f.dtype.kind == "f" for f in folds) and (
+        rows is None or rows > 4 * BLOCK)
+
+
+def _column_blocks(nest: Nest, p: Pass, target: dict[str, Store]) -> list[str]:
+    """The same for long sums: rows are summed in blocks, and the blocks' sums are summed."""
+    last, inner = nest.outer[-1], nest.inner[-1]
+    lines = [f"    {f.name}_lanes = lanes_{f.dtype.name}_{WIDTH}()" for f in p.folds]
+    pad = "    "
+
+    def each_column(body: Callable[[Fold], str]) -> list[str]:
+        return [f"{pad}for lane in range(width):", f"{pad}    {last.name} = first + lane",
+                *(f"{pad}    {body(f)}" for f in p.folds)]
+
+    def slot(f: Fold) -> str:
+        return f"{target[f.name].buffer}[{target[f.name].index}]"
+
+    for v in nest.outer[:-1]:
+        lines.append(f"{pad}for {v.name} in range({v.size}):")
+        pad += "    "
+    lines.append(f"{pad}for first in range(lo, hi, {WIDTH}):")
+    pad += "    "
+    lines.append(f"{pad}width = imin({WIDTH}, hi - first)")
+    lines += each_column(lambda f: f"{slot(f)} = {literal(f.start, f.dtype)}")
+    for v in nest.inner[:-1]:
+        lines.append(f"{pad}for {v.name} in range({v.size}):")
+        pad += "    "
+    lines.append(f"{pad}for block in range(0, {inner.size}, {BLOCK}):")
+    pad += "    "
+    lines += each_column(lambda f: f"{f.name}_lanes[lane] = {literal(f.start, f.dtype)}")
+    lines += [f"{pad}for {inner.name} in range(block, imin(block + {BLOCK}, {inner.size})):",
+              f"{pad}    for lane in range(width):", f"{pad}        {last.name} = first + lane",
+              *_lines(p.inner, pad + "        ", _fold_lane)]
+    lines += each_column(lambda f: f"{slot(f)} = " + _combine(f, slot(f), f"{f.name}_lanes[lane]"))
     return lines

@@ -102,8 +102,14 @@ def kernel(x, index, out, n, count, after, err, lo, hi):
 ''', (dtype, index, dtype), ("n", "count", "after"), reports=True)
 
 
-def select_add(dtype: DType, index: DType) -> Kernel:
-    """A copy of ``x[a, n, b]`` with ``src[a, k, b]`` added at ``[a, index[k], b]``."""
+def _folded(combine: str, dtype: DType, place: str, value: str) -> str:
+    """What is stored at a place: the value folded into what is there, or it alone."""
+    return f"{combine}_{dtype.name}({place}, {value})" if combine else value
+
+
+def select_scatter(dtype: DType, index: DType, combine: str) -> Kernel:
+    """A copy of ``x[a, n, b]`` with ``src[a, k, b]`` folded in at ``[a, index[k], b]``."""
+    stored = _folded(combine, dtype, "out[p]", "src[(a * count + k) * after + q]")
     return _kernel(f'''\
 def kernel(x, index, src, out, before, n, count, after, err, lo, hi):
     for i in range(before * n * after):
@@ -117,7 +123,7 @@ def kernel(x, index, src, out, before, n, count, after, err, lo, hi):
             else:
                 for q in range(after):
                     p = (a * n + j) * after + q
-                    out[p] = add_{dtype.name}(out[p], src[(a * count + k) * after + q])
+                    out[p] = {stored}
 ''', (dtype, index, dtype, dtype), ("before", "n", "count", "after"), reports=True)
 
 
@@ -143,13 +149,14 @@ def gather(dtype: DType, index: DType, shape: Sequence[Any], taken: Sequence[Any
 
 
 def scatter(dtype: DType, index: DType, shape: Sequence[Any], taken: Sequence[Any],
-            source: Sequence[Any], dim: int) -> Kernel:
-    """A copy of ``x`` with ``src[i]`` added at ``i with coordinate dim replaced by index[i]``."""
+            source: Sequence[Any], dim: int, combine: str) -> Kernel:
+    """A copy of ``x``; ``src[i]`` goes to ``i with coordinate dim replaced by index[i]``."""
     lines, at = _decomposed(taken, "row")
     sizes = [to_index(d) for d in shape]
     place = linear([Index.of(Var("j")) if k == dim else i for k, i in enumerate(at)], sizes)
     origin = linear(at, [to_index(d) for d in source])
     names = _names(shape, taken, source)
+    stored = _folded(combine, dtype, f"out[{place}]", f"src[{origin}]")
     steps = "\n".join("    " + line for line in lines)
     whole, count = Index.of(1), Index.of(1)
     for d in sizes:
@@ -167,7 +174,7 @@ def scatter(dtype: DType, index: DType, shape: Sequence[Any], taken: Sequence[An
             err[0] = 6
             err[2] = j
         else:
-            out[{place}] = add_{dtype.name}(out[{place}], src[{origin}])
+            out[{place}] = {stored}
 ''', (dtype, index, dtype, dtype), names, reports=True)
 
 

@@ -23,6 +23,12 @@ sin and cos are NaN where ``|x|`` is above 3.3e9, where their reduction ends.
 
 from __future__ import annotations
 
+from eager.ops.approximations import (
+    ERF_LARGE_SINGLE,
+    ERF_MIDDLE,
+    ERF_SMALL,
+    ERF_SMALL_SINGLE,
+)
 from jit.kernels.irvalues import Flag, Number, Word, round_to_word, to_float
 
 INF, NAN = float("inf"), float("nan")
@@ -114,47 +120,25 @@ def tanh(x: Number) -> Number:
 
 
 # --- erf ---------------------------------------------------------------------------------------
-#: erf(x) / x - 1 in powers of x**2, for |x| < 1; ln(1 - erf(x)) for 1 <= x <= 4: our fits.
-_ERF_SMALL = (0.12837916612625122, -0.3761262595653534, 0.11283600330352783,
-              -0.026854444295167923, 0.005189535208046436, -0.0008020841050893068,
-              7.889119297033176e-05)
-_ERF_LARGE = (0.00018344282580073923, -1.1295567750930786, -0.6332626342773438,
-              -0.10837246477603912, 0.025178957730531693, -0.004193607252091169,
-              0.0004391054972074926, -2.149603642465081e-05)
-#: erf(x) / x - 1 as a quotient in x**2, for |x| < 0.84375 (fdlibm's s_erf.c).
-_RATIO_SMALL = ((1.28379167095512558561e-01, -3.25042107247001499370e-01,
-                 -2.84817495755985104766e-02, -5.77027029648944159157e-03,
-                 -2.37630166566501626084e-05),
-                (1.0, 3.97917223959155352819e-01, 6.50222499887672944485e-02,
-                 5.08130628187576562776e-03, 1.32494738004321644526e-04,
-                 -3.96022827877536812320e-06))
-#: exp(x**2) (1 - erf(x)) as a quotient in x: W. J. Cody, Rational Chebyshev approximations for
-#: the error function, Math. Comp. 23 (1969).  Made for 0.47 to 4; to 6 it loses digits that erf
-#: does not have.
-_RATIO_LARGE = ((1.23033935479799725e03, 2.05107837782607147e03, 1.71204761263407058e03,
-                8.81952221241769090e02, 2.98635138197400131e02, 6.61191906371416295e01,
-                8.88314979438837594e0, 5.64188496988670089e-1, 2.15311535474403846e-8),
-               (1.23033935480374942e03, 3.43936767414372164e03, 4.36261909014324716e03,
-                3.29079923573345963e03, 1.62138957456669019e03, 5.37181101862009858e02,
-                1.17693950891312499e02, 1.57449261107098347e01, 1.0))
-
-
 def erf(x: Number) -> Number:
     """The error function."""
     if x.width == 64:
         return _erf_rational(x)
     t, square = abs(x), x * x
-    small = x.mul_add(square.polynomial(_ERF_SMALL), x)
-    large = 1.0 - _exp_between(t.at_most(4.0).polynomial(_ERF_LARGE))
+    small = x.mul_add(square.polynomial(ERF_SMALL_SINGLE), x)
+    large = 1.0 - _exp_between(t.at_most(4.0).polynomial(ERF_LARGE_SINGLE))
     return (t < 1.0).choose(small, large.with_sign_of(x))
 
 
 def _erf_rational(x: Number) -> Number:
-    """Two rational functions under one division; from 6 on erf is 1."""
+    """Two rational functions under one division; from 6 on erf is 1.
+
+    That for 0.5 to 4 goes up to 6: there it loses digits that erf does not have.
+    """
     t = abs(x).at_most(6.0)
     small, square = t < 0.84375, t * t
-    numerator = small.choose(square.polynomial(_RATIO_SMALL[0]), t.polynomial(_RATIO_LARGE[0]))
-    denominator = small.choose(square.polynomial(_RATIO_SMALL[1]), t.polynomial(_RATIO_LARGE[1]))
+    numerator = small.choose(square.polynomial(ERF_SMALL[0]), t.polynomial(ERF_MIDDLE[0]))
+    denominator = small.choose(square.polynomial(ERF_SMALL[1]), t.polynomial(ERF_MIDDLE[1]))
     ratio = numerator / denominator
     tail = 1.0 - _exp_between(-square) * ratio
     return small.choose(x.mul_add(ratio, x), tail.with_sign_of(x))

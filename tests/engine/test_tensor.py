@@ -94,7 +94,7 @@ def test_grad_words_its_errors() -> None:
         t([1.0]).sum().backward()
     with pytest.raises(OpError, match="needs a gradient of the same shape"):
         (c.ones(3, requires_grad=True) * 2).backward()
-    with pytest.raises(OpError, match="only floating tensors"):
+    with pytest.raises(OpError, match="only floating and complex tensors"):
         t([1]).requires_grad_()
 
 
@@ -248,7 +248,7 @@ def test_slices_are_views() -> None:
     ((0, 0, 0, 0), "4 indices"), ((..., ...), "at most one"), ("a", "an index is an int"),
     (1.5, "an index is an int"), (np.array([3]), "out of range"), (np.array([-4]), "out of range"),
     ((np.array([0]), np.array([4])), "out of range"), (np.array([1.5]), "integers or bools"),
-    (True, "not a bool"), (np.array([True]), "a mask of size")])
+    (np.array([True]), "a mask of size")])
 def test_bad_indices_are_worded(index: Any, words: str) -> None:
     x = Tensor(A.copy())
     with pytest.raises(OpError, match=words):
@@ -275,7 +275,7 @@ def test_python_protocols() -> None:
 def test_repr() -> None:
     assert repr(t([1.0, 2.5])) == "tensor([1. , 2.5])"
     assert "requires_grad=True" in repr(t([1.0], grad=True))
-    assert "grad_fn=<mul>" in repr(t([1.0], grad=True) * 2)
+    assert "grad_fn=<MulBackward>" in repr(t([1.0], grad=True) * 2)
     assert repr(t([1.0], F64)) == "tensor([1.], dtype=eager.float64)"
 
 

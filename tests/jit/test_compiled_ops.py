@@ -15,10 +15,10 @@ from eager.engine.tensor import Tensor
 from eager.nn import functional as F
 from eager.ops import scalar
 from eager.ops.errors import OpError
-from eager.ops.families import Contract, Convolution, Pointwise, Random, Reduce, Softmax
+from eager.ops.families import Contract, Convolution, Library, Pointwise, Random, Reduce, Softmax
 from eager.ops.op import Op, operand_arrays
 from eager.ops.table import TABLE
-from eager.ops.types import DTYPES
+from eager.ops.types import NATIVE
 from tests.graphs import ODD, same_bits
 from tests.native import Case, batched, program_of
 
@@ -27,7 +27,11 @@ FLOATS = ("f32", "f64")
 #: Instructions whose result is the nearest float, or no float at all.
 EXACT = {"add", "sub", "mul", "div", "neg", "abs", "maximum", "minimum", "sqrt", "floor", "ceil",
          "trunc", "round", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not",
-         "select", "cast", "sign", "isnan", "isinf", "floordiv", "mod"}
+         "select", "cast", "sign", "floordiv", "mod", "fmod", "copysign", "gcd", "nextafter",
+         "left_shift",
+         "right_shift"}
+#: What rounds: a body of several of these is not NumPy's one function to the bit.
+ROUNDING = {"add", "sub", "mul", "div", "sqrt"}
 #: Of two zeros either may be the larger, in NumPy too.
 EXTREMES = {"maximum", "minimum"}
 
@@ -35,12 +39,13 @@ EXTREMES = {"maximum", "minimum"}
 def is_exact(op: Op) -> bool:
     """Whether NumPy and native code must agree to the bit."""
     if isinstance(op.kernel, Pointwise):
-        return scalar.instructions(op.expr) <= EXACT
+        used = scalar.instructions(op.expr)
+        return used <= EXACT and not (op.forward and used & ROUNDING)
     if isinstance(op.kernel, Reduce):
         return op.kernel.combine in ("maximum", "minimum", "and", "or")
     if isinstance(op.kernel, Random):
         return "normal" not in op.kernel.distribution
-    return not isinstance(op.kernel, (Contract, Convolution, Softmax))
+    return not isinstance(op.kernel, (Contract, Convolution, Library, Softmax))
 
 
 def agrees(case: Case, got: Any) -> None:
@@ -52,6 +57,8 @@ def agrees(case: Case, got: Any) -> None:
         assert same_bits(got, want), f"{case}\n{got}\nand not\n{want}"
         return
     tiny = 1e-6 if want.dtype == np.float32 else 2e-15
+    if isinstance(case.op.kernel, Library):
+        tiny *= 50  # LAPACK works in another order, and these are no single sums
     with np.errstate(all="ignore"):
         size = np.max(np.abs(want[np.isfinite(want)]), initial=0.0) * tiny
     atol = 0 if isinstance(case.op.kernel, Pointwise) else size
@@ -109,9 +116,11 @@ def test_what_is_not_compiled_says_why() -> None:
 # --- numbers that are not ordinary -------------------------------------------------------------
 def odd_arrays(op: Op, dtype: str) -> list[Any]:
     """Every pair (triple, ...) of signed zeros, infinities, NaN, large and small numbers."""
-    kind = DTYPES[dtype]
+    kind = NATIVE[dtype]
     if kind.kind == "f":
-        large = 3e9 if op.name in ("sin", "cos") else 3e38  # they end there, as `vectormath` says
+        # These end there, as `vectormath` says.
+        ends = isinstance(op.kernel, Pointwise) and scalar.instructions(op.expr) & {"sin", "cos"}
+        large = 3e9 if ends else 3e38
         line = np.array([*ODD, -1.5, 2.5, 1e-40, large, -7.0], kind.numpy)
     elif kind.kind == "b":
         line = np.array([False, True])
@@ -153,7 +162,7 @@ def _has_result(case: Case, k: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("dtype", [d for d in DTYPES])
+@pytest.mark.parametrize("dtype", [d for d in NATIVE])
 def test_odd_numbers(dtype: str) -> None:
     check(odd_cases(dtype))
 
@@ -166,7 +175,7 @@ def test_integers_and_bools(dtype: str) -> None:
         if isinstance(op.kernel, (Pointwise, Random)):
             continue
         for case in example_cases(op, dtype):
-            if any(a.dtype == DTYPES[dtype].numpy for a in case.arrays) and accepts(case):
+            if any(a.dtype == NATIVE[dtype].numpy for a in case.arrays) and accepts(case):
                 cases.append(case)
     check(cases)
 

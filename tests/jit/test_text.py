@@ -135,7 +135,7 @@ TAIL = "\n  return %x\n}"
     (HEAD + "%x = exp(%x) : f32[4]" + TAIL, r"line 2: expected a value that is not defined"),
     (HEAD + "%0 = exp(%x, k=1) : f32[4]" + TAIL, r"line 2: expected a new attribute of exp"),
     (HEAD + "%0 = exp(%x)" + TAIL, r"line 3: expected ':', got 'return'"),
-    (HEAD + "%0 = exp(%x) : f16[4]" + TAIL, r"line 2: expected one of bool"),
+    (HEAD + "%0 = exp(%x) : f8[4]" + TAIL, r"line 2: expected one of bool"),
     (HEAD + "%0 = exp(%x) : f32[m]" + TAIL, r"line 2: expected an integer or a declared dim"),
     (HEAD + "%0 = exp(%x) : f32[-4]" + TAIL, r"line 2: expected at most"),
     (HEAD + "%0 = add(%x, 2:f32) : f32[4]" + TAIL, r"line 2: expected a number of f32"),
@@ -197,7 +197,7 @@ def test_damaged_text_is_a_graph_error_or_a_graph(text: str) -> None:
 
 
 def test_every_dtype_is_read_back() -> None:
-    for dtype in DTYPES.values():
+    for dtype in (d for d in DTYPES.values() if d.kind != "c"):  # those are given beside
         const = Const(np.ones((), dtype.numpy))
         text = print_graph(Graph((), (), (const,)))
         (again,) = parse_graph(text).outputs

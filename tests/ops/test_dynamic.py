@@ -10,7 +10,7 @@ import pytest
 
 from eager.autograd import grad
 from eager.engine import creation as c
-from eager.engine import spelling, streams
+from eager.engine import dropouts, spelling, streams
 from eager.engine.tensor import TAPED, Tensor
 from jit.dims import Dim
 from jit.interpreter import interpret
@@ -74,7 +74,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...], int]] = 
     "numel": (lambda x: x.sum() / x.numel(), PLANE, 1),
     "column": (lambda x: put_zero(x, (slice(None), 0)), PLANE, 1),
     "masked": (lambda x: put_zero(x, x > 0), PLANE, 1),
-    "dropout": (lambda x: streams.dropout(x, 0.5), PLANE, 1),
+    "dropout": (lambda x: dropouts.dropout(x, 0.5), PLANE, 1),
     "randn_like": (lambda x: streams.randn_like(x) + x, PLANE, 2),
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from eager.engine.dispatch import apply
 from eager.engine.tensor import Tensor
-from eager.ops import scalar
+from eager.ops import complexes, fourier, scalar
 from eager.ops.errors import OpError
 from eager.ops.families import Control, Pointwise, View
 from eager.ops.op import Example, Op
@@ -17,6 +17,12 @@ from eager.ops.table import FUNCTIONS, TABLE
 from tests.ops import laws
 
 ROWS = [op for op in TABLE.values() if not isinstance(op.kernel, Control)]
+
+
+#: Of complex numbers the peers have the gradients: they have no slope.
+REAL = [op for op in ROWS if op not in (*complexes.OPS, *fourier.OPS)]
+#: They read one half of a symmetric matrix, and share its gradient between both.
+SYMMETRIC = {"cholesky", "eigh"}
 
 
 def over(rows: Any) -> Any:
@@ -38,14 +44,14 @@ def test_contract(op: Op) -> None:
     laws.refuses_a_wrong_call(op)
 
 
-@over(op for op in ROWS if op.grad)
+@over(op for op in REAL if op.grad and op.name not in SYMMETRIC)
 def test_gradient(op: Op) -> None:
     laws.gradient_is_the_slope(op)
     laws.gradient_needs_no_other_gradient(op)
     laws.gradient_is_one_on_every_way(op, TABLE)
 
 
-@over(op for op in ROWS if op.grad)
+@over(op for op in REAL if op.grad and op.name not in SYMMETRIC)
 def test_second_gradient(op: Op) -> None:
     laws.gradient_has_a_gradient(op)
 
@@ -74,7 +80,7 @@ def test_every_scalar_instruction_is_used() -> None:
     used = set().union(*(scalar.instructions(op.expr) for op in ROWS
                          if isinstance(op.kernel, Pointwise)))
     combined = {op.kernel.combine for op in ROWS if hasattr(op.kernel, "combine")}
-    assert set(scalar.INSTRS) == used | combined
+    assert set(scalar.INSTRS) == used | combined - {""}
 
 
 def test_compiled_scalar_bodies_are_the_tree() -> None:
@@ -87,7 +93,7 @@ def test_compiled_scalar_bodies_are_the_tree() -> None:
 def test_composites_are_documented_and_named_apart() -> None:
     for name, f in FUNCTIONS.items():
         assert f.doc.strip().endswith("."), name
-        assert name == f.name
+        assert name == f.key
     spelled = [n for row in (*TABLE.values(), *FUNCTIONS.values()) if row.spelling
                for where in row.spelling.where if not where.startswith("__")
                for n in [(where, n) for n in (row.name, *row.spelling.names)]]

@@ -13,10 +13,7 @@ from eager.ops.errors import TraceError
 from jit.interpreter import interpret
 from jit.tracer import trace_graph
 from tests.ops.cases import CASES, Case
-from tests.ops.test_composites import SPACES, flat
-
-#: Their answer is a Python number or a size that only the data tell.
-READ_DATA = {"allclose", "equal"}
+from tests.ops.test_composites import flat, named, public
 
 
 def _spread(case: Case, tensors: list[Tensor]) -> Any:
@@ -24,12 +21,12 @@ def _spread(case: Case, tensors: list[Tensor]) -> Any:
     queue = iter(tensors)
 
     def put(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(put, value))
-        return next(queue) if isinstance(value, np.ndarray) else value
+        if isinstance(value, (tuple, list)):
+            return type(value)(map(put, value))
+        return next(queue) if isinstance(value, np.ndarray) else named(value)
 
     args = tuple(map(put, case.args))
-    return SPACES[case.where][case.name](*args, **{k: put(v) for k, v in case.kwargs.items()})
+    return public(case.name, case.where)(*args, **{k: put(v) for k, v in case.kwargs.items()})
 
 
 def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
@@ -59,7 +56,7 @@ def test_traced_is_eager(case: Case) -> None:
     tensors = [Tensor(a) for a in arrays]
     if case.name == "equal" and arrays[0].shape != arrays[1].shape:
         return  # decided by the shapes
-    if case.name in READ_DATA or (case.name == "one_hot" and len(case.args) == 1):
+    if case.reads:
         with pytest.raises(TraceError):
             trace_graph(run, tensors)
         return

@@ -35,7 +35,21 @@ LAYERS = [
     ("RMSNorm", (6,), {}, ROWS),
     ("GroupNorm", (3, 6), {}, IMAGES),
     ("Flatten", (), {}, IMAGES),
-    ("Identity", (), {}, ROWS),
+    ("Identity", (7,), {"any": 3}, ROWS),
+    ("Unflatten", (1, (2, 3)), {}, ROWS),
+    ("Unflatten", (-1, (-1, 2)), {}, IMAGES),
+    ("Softmin", (1,), {}, ROWS),
+    ("Softmax2d", (), {}, IMAGES),
+    ("GLU", (1,), {}, IMAGES),
+    ("PReLU", (), {}, ROWS),
+    ("PReLU", (6, 0.1), {}, IMAGES),
+    ("Threshold", (0.3, -2.0), {}, ROWS),
+    ("Hardtanh", (-0.4, 0.6), {}, ROWS),
+    ("CELU", (), {"alpha": 0.7}, ROWS),
+    ("ELU", (0.7,), {}, ROWS),
+    ("Hardshrink", (0.3,), {}, ROWS),
+    ("Softshrink", (0.3,), {}, ROWS),
+    ("Softplus", (), {}, ROWS),
     ("Softmax", (1,), {}, ROWS),
     ("LogSoftmax", (-1,), {}, ROWS),
     ("GELU", (), {"approximate": "tanh"}, ROWS),
@@ -43,7 +57,8 @@ LAYERS = [
     ("LeakyReLU", (0.2,), {}, ROWS),
     *((name, (), {}, ROWS) for name in (
         "ReLU", "GELU", "Tanh", "Sigmoid", "SiLU", "ELU", "ReLU6", "Hardtanh", "Hardsigmoid",
-        "Hardswish", "Mish", "Softsign", "LogSigmoid")),
+        "Hardswish", "Mish", "Softsign", "LogSigmoid", "CELU", "SELU", "Tanhshrink", "GLU",
+        "Hardshrink", "Softshrink", "LeakyReLU")),
 ]
 
 
@@ -70,6 +85,48 @@ def close(ours: Any, theirs: Any, what: str = "") -> None:
 def test_printing(name: str, args: Any, kwargs: Any, shape: Any) -> None:
     ours, theirs = pair_of(name, args, kwargs)
     assert repr(ours) == repr(theirs)
+
+
+INPLACE: tuple[tuple[Any, ...], ...] = (
+    *((name,) for name in ("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid",
+                           "LeakyReLU", "ELU", "CELU", "Hardtanh")), ("Threshold", 0.2, -1.0))
+
+
+@pytest.mark.parametrize(("name", "args"), [(n, a) for n, *a in INPLACE])
+def test_written_in_place(name: str, args: Any) -> None:
+    ours, theirs = (getattr(of, name)(*args, inplace=True) for of in (nn, torch.nn))
+    assert repr(ours) == repr(theirs) and ours.inplace
+    data = np.random.default_rng(0).normal(size=ROWS).astype(np.float32)
+    x, y = eager.tensor(data, requires_grad=True), torch.tensor(data, requires_grad=True)
+    middle, wanted = x * 2, y * 2
+    out = ours(middle)
+    assert out is middle
+    close(out, theirs(wanted), "output")
+    out.square().sum().backward()
+    wanted.square().sum().backward()
+    close(x.grad, y.grad, "gradient")
+
+
+def test_older_names_of_hardtanh() -> None:
+    for of in (nn, torch.nn):
+        with pytest.warns(FutureWarning, match="`min_value` is deprecated and renamed"):
+            layer = of.Hardtanh(min_value=-0.3)
+        assert (layer.min_val, layer.max_val) == (-0.3, 1.0)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("name", ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
+                                  "AlphaDropout", "FeatureAlphaDropout", "RReLU"])
+def test_random_ones_print_alike_and_rest_in_eval(name: str, inplace: bool) -> None:
+    ours, theirs = (getattr(of, name)(0.2, inplace=inplace).eval() for of in (nn, torch.nn))
+    assert repr(ours) == repr(theirs)
+    shape = {"Dropout2d": (2, 3, 4, 5), "Dropout3d": (2, 3, 4, 5, 2)}.get(name, (2, 3, 4))
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    close(ours(eager.tensor(data)), theirs(torch.tensor(data)))
+    for of in (nn, torch.nn):
+        if name != "RReLU":
+            with pytest.raises(Exception, match=r"between 0 and 1, but got 1\.5"):
+                getattr(of, name)(1.5)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -177,3 +234,59 @@ def test_initial_values_have_torchs_spread(name: str, args: Any) -> None:
         bound = 1 / np.sqrt(a[0].size)
         assert 0.99 * bound < np.abs(a).max() <= bound
         assert 0.8 * bound < np.abs(ours.bias.detach().numpy()).max() <= bound
+
+
+@pytest.mark.parametrize(("name", "shape", "args"), [
+    ("eye_", (3, 5), ()), ("dirac_", (4, 2, 3), ()), ("dirac_", (6, 2, 3, 4), (3,)),
+    ("dirac_", (2, 4, 3, 3, 3), ()), ("ones_", (2, 3), ()), ("constant_", (2,), (0.3,))])
+def test_fixed_initial_values(name: str, shape: Any, args: Any) -> None:
+    ours = getattr(nn.init, name)(eager.full(shape, 7.0), *args)
+    theirs = getattr(torch.nn.init, name)(torch.full(shape, 7.0), *args)
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("nonlinearity", ["linear", "conv1d", "conv_transpose3d", "sigmoid",
+                                          "tanh", "relu", "selu", "leaky_relu"])
+def test_gains(nonlinearity: str) -> None:
+    for param in (None, 0.3):
+        assert nn.init.calculate_gain(nonlinearity, param) == pytest.approx(
+            torch.nn.init.calculate_gain(nonlinearity, param), rel=1e-12)
+
+
+#: lazy class, arguments, the shape of the first input
+LAZY = [("LazyLinear", (3,), {"bias": False}, ROWS), ("LazyConv2d", (4, 3), {}, IMAGES),
+        ("LazyConv2d", (6, 3), {"groups": 2, "stride": 2}, IMAGES),
+        ("LazyConv1d", (4, 3), {}, (2, 3, 7)), ("LazyConv3d", (4, 2), {}, (2, 3, 4, 5, 4)),
+        ("LazyConv1d", (4, 3), {}, (3, 7)), ("LazyConvTranspose1d", (4, 3), {}, (2, 3, 7)),
+        ("LazyConvTranspose2d", (4, 3, 2), {"groups": 2}, IMAGES),
+        ("LazyConvTranspose3d", (4, 2), {"bias": False}, (2, 3, 4, 5, 4)),
+        ("LazyBatchNorm1d", (), {}, ROWS), ("LazyBatchNorm2d", (1e-3,), {}, IMAGES)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "args", "kwargs", "shape"), LAZY)
+def test_lazy_ones(name: str, args: Any, kwargs: Any, shape: Any) -> None:
+    ours, theirs = getattr(nn, name)(*args, **kwargs), getattr(torch.nn, name)(*args, **kwargs)
+    assert repr(ours) == repr(theirs) and list(ours.state_dict()) == list(theirs.state_dict())
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    ours(eager.tensor(data)), theirs(torch.tensor(data))
+    assert repr(ours) == repr(theirs) and type(ours).__name__ == type(theirs).__name__
+    fresh = getattr(nn, name)(*args, **kwargs)
+    fresh.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    close(fresh.eval()(eager.tensor(data)), theirs.eval()(torch.tensor(data)))
+
+
+@pytest.mark.parametrize(("name", "args"), [
+    ("uniform_", (-1.0, 3.0)), ("normal_", (1.0, 2.0)), ("trunc_normal_", ()),
+    ("trunc_normal_", (1.0, 2.0, -1.0, 2.0)), ("kaiming_uniform_", (0.5, "fan_out")),
+    ("kaiming_normal_", (0, "fan_in", "relu")), ("xavier_uniform_", (2.0,)),
+    ("xavier_normal_", ()), ("orthogonal_", (3.0,)), ("sparse_", (0.3,))])
+def test_random_initial_values_have_torchs_distribution(name: str, args: Any) -> None:
+    eager.manual_seed(0)
+    torch.manual_seed(0)
+    a = getattr(nn.init, name)(eager.zeros(300, 200), *args).numpy()
+    b = getattr(torch.nn.init, name)(torch.zeros(300, 200), *args).numpy()
+    assert a.std() == pytest.approx(b.std(), rel=0.02)
+    quantiles = np.linspace(0.05, 0.95, 7)
+    np.testing.assert_allclose(np.quantile(a, quantiles), np.quantile(b, quantiles),
+                               atol=0.04 * b.std())

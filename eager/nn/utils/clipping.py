@@ -2,38 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eager.engine import creation
 from eager.engine.mode import no_grad
 from eager.engine.tensor import TAPED, Tensor
+from eager.ops.errors import OpError
+
+Tensors = Tensor | Iterable[Tensor]
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    owners = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return [p.grad for p in owners if p.grad is not None]
+def _listed(tensors: Tensors) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
-def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float,
-                    norm_type: float = 2.0) -> Tensor:
-    """Scale all gradients in place, together, so that their norm is at most ``max_norm``.
+def _gradients(parameters: Tensors) -> list[Tensor]:
+    return [p.grad for p in _listed(parameters) if p.grad is not None]
 
-    Returns the norm before, 0-d.  A norm that is not finite makes the gradients so, too.
+
+def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach: bool | None = None) -> Tensor:
+    """The norm, 0-d, of all tensors as one vector.
+
+    ``error_if_nonfinite`` reads it.  ``foreach`` says how torch computes it, and changes nothing.
     """
-    grads = _gradients(parameters)
-    if not grads:
+    several = _listed(tensors)
+    if not several:
         return creation.zeros(())
-    with no_grad():
-        norms = [g.norm(norm_type).reshape(1) for g in grads]
-        total: Tensor = TAPED.concat(*norms, dim=0).norm(norm_type)
-        scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for g in grads:
-            g.mul_(scale.to(g.dtype))
+    norms: Sequence[Tensor] = [g.norm(float(norm_type)).reshape(1) for g in several]
+    total: Tensor = TAPED.concat(*norms, dim=0).norm(float(norm_type))
+    if error_if_nonfinite and not total.isfinite():
+        raise OpError(f"The total norm of order {norm_type} for gradients is non-finite, so it "
+                      f"cannot be clipped; to scale the gradients by it anyway, set "
+                      f"error_if_nonfinite=False")
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tensor,
+                          foreach: bool | None = None) -> None:
+    """Scale all gradients in place so that a norm that is ``total_norm`` is at most
+    ``max_norm``.
+    """
+    with no_grad():
+        scale = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
+        for g in _gradients(parameters):
+            g.mul_(scale.to(g.dtype))
+
+
+def clip_grad_norm_(parameters: Tensors, max_norm: float, norm_type: float = 2.0,
+                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
+    """Scale all gradients in place, together, so that their norm is at most ``max_norm``.
+
+    Returns the norm before, 0-d.  A norm that is not finite makes the gradients so, too, unless
+    it is an error.
+    """
+    owners = _listed(parameters)
+    with no_grad():
+        total = get_total_norm(_gradients(owners), norm_type, error_if_nonfinite, foreach)
+    clip_grads_with_norm_(owners, max_norm, total, foreach)
+    return total
+
+
+def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Keep every element of all gradients within [-clip_value, clip_value], in place."""
+    bound = float(clip_value)
     with no_grad():
         for g in _gradients(parameters):
-            g.copy_(g.clamp(-clip_value, clip_value))
+            g.copy_(g.clamp(-bound, bound))

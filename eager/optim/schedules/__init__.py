@@ -1,0 +1,1 @@
+"""The schedules behind `eager.optim.lr_scheduler`, by topic."""

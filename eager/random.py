@@ -1,0 +1,16 @@
+"""The random numbers of the default stream, under torch.random's names."""
+
+from __future__ import annotations
+
+from eager.engine.streams import (
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+
+__all__ = ("default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed",
+           "set_rng_state")
