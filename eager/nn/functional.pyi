@@ -139,6 +139,9 @@ def grid_sample(input: Tensor, grid: Any, mode: str = 'bilinear', padding_mode: 
 def group_norm(input: Tensor, num_groups: _int, weight: Tensor | None = None,
                bias: Tensor | None | None = None, eps: _float = 1e-05) -> Tensor: ...
 
+def grouped_mm(mat_a: Any, mat_b: Any, *, offs: Any = None, bias: Tensor | None | None = None,
+               out_dtype: Any = None) -> Tensor: ...
+
 def gumbel_softmax(logits: Tensor, tau: _float = 1, hard: _bool = False, eps: _float = 1e-10,
                    dim: _int = -1) -> Tensor: ...
 
@@ -198,6 +201,9 @@ def lp_pool1d(input: Tensor, norm_type: _float, kernel_size: _int | tuple[_int, 
               stride: Any = None, ceil_mode: _bool = False) -> Tensor: ...
 
 def lp_pool2d(input: Tensor, norm_type: _float, kernel_size: _int | tuple[_int, _int],
+              stride: Any = None, ceil_mode: _bool = False) -> Tensor: ...
+
+def lp_pool3d(input: Tensor, norm_type: _float, kernel_size: _int | tuple[_int, _int],
               stride: Any = None, ceil_mode: _bool = False) -> Tensor: ...
 
 def margin_ranking_loss(input1: Any, input2: Any, target: Tensor, margin: _float = 0,

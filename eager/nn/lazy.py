@@ -131,3 +131,27 @@ class LazyBatchNorm2d(LazyModuleMixin, norms.BatchNorm2d):
     """`BatchNorm2d` whose ``num_features`` is inferred."""
 
     cls_to_become, features, dim = norms.BatchNorm2d, "num_features", 1
+
+
+class LazyBatchNorm3d(LazyModuleMixin, norms.BatchNorm3d):
+    """`BatchNorm3d` whose ``num_features`` is inferred."""
+
+    cls_to_become, features, dim = norms.BatchNorm3d, "num_features", 1
+
+
+class LazyInstanceNorm1d(LazyModuleMixin, norms.InstanceNorm1d):
+    """`InstanceNorm1d` whose ``num_features`` is inferred."""
+
+    cls_to_become, features, dim = norms.InstanceNorm1d, "num_features", 1
+
+
+class LazyInstanceNorm2d(LazyModuleMixin, norms.InstanceNorm2d):
+    """`InstanceNorm2d` whose ``num_features`` is inferred."""
+
+    cls_to_become, features, dim = norms.InstanceNorm2d, "num_features", 1
+
+
+class LazyInstanceNorm3d(LazyModuleMixin, norms.InstanceNorm3d):
+    """`InstanceNorm3d` whose ``num_features`` is inferred."""
+
+    cls_to_become, features, dim = norms.InstanceNorm3d, "num_features", 1

@@ -172,6 +172,12 @@ class LPPool2d(_LPPool):
     function = "lp_pool2d"
 
 
+class LPPool3d(_LPPool):
+    """The p-norm of each window of volumes [N, C, D, H, W]."""
+
+    function = "lp_pool3d"
+
+
 # --- equal parts -------------------------------------------------------------------------------
 class _AdaptiveAvg(_Showing):
     shown = ("output_size",)

@@ -210,6 +210,12 @@ def lp_pool2d(F: Any, input: Any, norm_type: float, kernel_size: Any, stride: An
     return lp_pool(F, "lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+def lp_pool3d(F: Any, input: Any, norm_type: float, kernel_size: Any, stride: Any = None,
+              ceil_mode: bool = False) -> Any:
+    """``(sum x^p)^(1/p)`` of each window of volumes [..., D, H, W]."""
+    return lp_pool(F, "lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
 # --- equal parts -------------------------------------------------------------------------------
 def _wanted(F: Any, name: str, x: Any, n: int, output_size: Any) -> tuple[Any, ...]:
     t = F.typeof(x)
@@ -372,7 +378,7 @@ def max_unpool3d(F: Any, input: Any, indices: Any, kernel_size: Any, stride: Any
 
 
 _POOLS = (max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d,
-          lp_pool2d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d,
+          lp_pool2d, lp_pool3d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d,
           adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d, max_unpool1d,
           max_unpool2d, max_unpool3d)
 FUNCTIONS = tuple(Composite(f.__name__, f, Spelling(("nn.functional",))) for f in _POOLS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eager.ops.types import DTYPES
+from eager.ops.types import NATIVE
 from jit.passes import simplification as s
 from jit.passes.dce import eliminate_dead
 from jit.passes.simplification import simplify
@@ -134,7 +134,7 @@ def test_every_rule_has_a_case_and_says_what_it_does() -> None:
 
 
 def test_a_dtype_holds_another_exactly() -> None:
-    held = {(a, b) for a in DTYPES for b in DTYPES if s.holds(DTYPES[a], DTYPES[b])}
+    held = {(a, b) for a in NATIVE for b in NATIVE if s.holds(NATIVE[a], NATIVE[b])}
     assert ("i16", "f32") in held and ("i32", "f64") in held and ("bool", "u8") in held
     assert not held & {("i32", "f32"), ("i64", "f64"), ("f64", "f32"), ("i8", "u8"),
                        ("f32", "i64"), ("u8", "i8"), ("u8", "bool")}

@@ -260,7 +260,10 @@ LAZY = [("LazyLinear", (3,), {"bias": False}, ROWS), ("LazyConv2d", (4, 3), {}, 
         ("LazyConv1d", (4, 3), {}, (3, 7)), ("LazyConvTranspose1d", (4, 3), {}, (2, 3, 7)),
         ("LazyConvTranspose2d", (4, 3, 2), {"groups": 2}, IMAGES),
         ("LazyConvTranspose3d", (4, 2), {"bias": False}, (2, 3, 4, 5, 4)),
-        ("LazyBatchNorm1d", (), {}, ROWS), ("LazyBatchNorm2d", (1e-3,), {}, IMAGES)]
+        ("LazyBatchNorm1d", (), {}, ROWS), ("LazyBatchNorm2d", (1e-3,), {}, IMAGES),
+        ("LazyBatchNorm3d", (), {}, (2, 3, 4, 5, 4)), ("LazyInstanceNorm1d", (), {}, (2, 3, 7)),
+        ("LazyInstanceNorm2d", (), {"affine": True}, IMAGES),
+        ("LazyInstanceNorm3d", (), {}, (2, 3, 4, 5, 4))]
 
 
 @pytest.mark.filterwarnings("ignore")
