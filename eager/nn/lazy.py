@@ -139,19 +139,28 @@ class LazyBatchNorm3d(LazyModuleMixin, norms.BatchNorm3d):
     cls_to_become, features, dim = norms.BatchNorm3d, "num_features", 1
 
 
+def _affine(self: Any, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True,
+            track_running_stats: bool = True, device: Any = None, dtype: Any = None) -> None:
+    """The lazy ones learn and keep running moments where the others do not, as in torch."""
+    LazyModuleMixin.__init__(self, eps, momentum, affine, track_running_stats, device, dtype)
+
+
 class LazyInstanceNorm1d(LazyModuleMixin, norms.InstanceNorm1d):
     """`InstanceNorm1d` whose ``num_features`` is inferred."""
 
     cls_to_become, features, dim = norms.InstanceNorm1d, "num_features", 1
+    __init__ = _affine
 
 
 class LazyInstanceNorm2d(LazyModuleMixin, norms.InstanceNorm2d):
     """`InstanceNorm2d` whose ``num_features`` is inferred."""
 
     cls_to_become, features, dim = norms.InstanceNorm2d, "num_features", 1
+    __init__ = _affine
 
 
 class LazyInstanceNorm3d(LazyModuleMixin, norms.InstanceNorm3d):
     """`InstanceNorm3d` whose ``num_features`` is inferred."""
 
     cls_to_become, features, dim = norms.InstanceNorm3d, "num_features", 1
+    __init__ = _affine
