@@ -1,21 +1,6 @@
 """Linear algebra, under the names of ``torch.linalg``."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from eager.engine import spelling
+from eager.engine.spelling import module_hooks
 from eager.engine.tensor import TAPED
 
-_FUNCTIONS = spelling.namespace("linalg", TAPED)
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        return _FUNCTIONS[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-
-
-def __dir__() -> list[str]:
-    return sorted(_FUNCTIONS)
+__getattr__, __dir__ = module_hooks("linalg", TAPED)

@@ -15,7 +15,7 @@ from eager.engine.mode import MODE
 from eager.engine.raw import is_half
 from eager.engine.silence import SILENT, errstate_variable
 from eager.engine.tape import record, storage_of
-from eager.ops.errors import OpError
+from eager.ops.errors import OpError, OpIndexError
 from eager.ops.op import Op
 from eager.ops.types import BOOL, F32, DType, Type, dtype_of, scalar_dtype, weak_promote
 
@@ -326,7 +326,8 @@ def explain(op: Op, args: tuple[Any, ...], attrs: dict[str, Any], error: Excepti
         return contract
     text = str(error)
     operands = ", ".join(map(str, types))
-    return OpError(text if text.startswith(f"{op.name}:") else f"{op.name}({operands}): {text}")
+    kind = OpIndexError if isinstance(error, IndexError) else OpError
+    return kind(text if text.startswith(f"{op.name}:") else f"{op.name}({operands}): {text}")
 
 
 def _type(a: Any) -> Type:

@@ -130,6 +130,19 @@ def namespace(where: str, F: Any) -> dict[str, Callable[..., Any]]:
 _WITH_OUT = ("eager", "linalg", "fft", "special")
 
 
+def module_hooks(where: str, F: Any) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a module that is one namespace of the table."""
+    found = namespace(where, F)
+
+    def get(name: str) -> Any:
+        try:
+            return found[name]
+        except KeyError:
+            raise AttributeError(f"module 'eager.{where}' has no attribute {name!r}") from None
+
+    return get, lambda: sorted(found)
+
+
 # --- methods -----------------------------------------------------------------------------------
 def lay_on(tensor: Any, F: Any) -> None:
     """Give the class its operators, methods and in-place methods."""

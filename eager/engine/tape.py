@@ -151,8 +151,8 @@ class Node(GradFn):
 
     def words(self) -> str:
         """The op and the types of its operands."""
-        types = ", ".join(f"{e.dtype}{list(e.shape)}" for e in map(described, self.edges)
-                          if e is not None)
+        types = ", ".join(f"{_public(e.dtype)}{list(e.shape)}"
+                          for e in map(described, self.edges) if e is not None)
         return f"{self.op.name}({types})"
 
     def check(self) -> None:
@@ -204,6 +204,11 @@ class Output(GradFn):
 
     def name(self) -> str:
         return self.function.name()
+
+
+def _public(dtype: Any) -> str:
+    """``float32`` of a dtype of NumPy's or of ours."""
+    return str(dtype).rpartition(".")[2]
 
 
 def described(edge: Any) -> Any:

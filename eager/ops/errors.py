@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 
-class OpError(Exception):
-    """The caller of an op gave operands or attributes outside its contract."""
+class OpError(RuntimeError):
+    """The caller of an op gave operands or attributes outside its contract.
+
+    A RuntimeError, as torch's are, so that programs that catch those go on.
+    """
+
+
+class OpIndexError(OpError, IndexError):
+    """A position lies outside of a dim."""
 
 
 class TraceError(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eager.ops.composite import Composite
-from eager.ops.errors import OpError
+from eager.ops.errors import OpError, OpIndexError
 from eager.ops.op import Spelling
 from eager.ops.selection import wrapped
 from eager.ops.tiling import read
@@ -134,7 +134,7 @@ def _position(item: Any, size: Dim, dim: int) -> Dim:
                       f"{item!r:.60}") from None
     where = at + size if at < 0 else at
     if not (where >= 0 and size > where):
-        raise OpError(f"index {at} is out of range of dim {dim} of size {size}")
+        raise OpIndexError(f"index {at} is out of range of dim {dim} of size {size}")
     return where
 
 
@@ -201,8 +201,8 @@ def _known_picks(at: Subscript, sizes: list[Any]) -> tuple[Any, Shape]:
         pick = pick.astype(np.int64, copy=False)
         low, high = pick.min(initial=0), pick.max(initial=-1)
         if low < -size or high >= size:
-            raise OpError(f"index {low if low < -size else high} is out of range of dim {dim} of "
-                          f"size {size}")
+            worst = low if low < -size else high
+            raise OpIndexError(f"index {worst} is out of range of dim {dim} of size {size}")
         counted.append(np.where(pick < 0, pick + size, pick) if low < 0 else pick)
     try:
         lines = np.broadcast_arrays(*counted)

@@ -241,3 +241,10 @@ def test_writes_through_views_reach_history() -> None:
         np.testing.assert_array_equal(leaf.grad.numpy(), want)
     with pytest.raises(OpError, match="single memory location"):
         (leaf * 1.0).unfold(1, 2, 1).mul_(2.0)
+
+
+def test_an_index_outside_is_an_index_error() -> None:
+    x = eager.tensor([1.0, 2.0])
+    for index in (2, -3, [0, 5]):
+        with pytest.raises(IndexError, match="out of range"):
+            x[index]
