@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +29,12 @@ def function_of(row: Op | Composite, F: Any) -> Callable[..., Any]:
         assert isinstance(row, Op)
         return _operands_of(row)
 
-    if "inplace" in inspect.signature(body).parameters:
+    if "inplace" in _parameters(body):
         return _writing(row, body, F)
 
     fused = row.fused if isinstance(row, Composite) else None
     renamed = _numpy_names(body)
 
-    @functools.wraps(body)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not renamed.isdisjoint(kwargs):
             kwargs = {NUMPY_NAMES.get(name, name): value for name, value in kwargs.items()}
@@ -44,9 +42,22 @@ def function_of(row: Op | Composite, F: Any) -> Callable[..., Any]:
             return apply(fused, args if args[-1] is not None else args[:-1])
         return body(F, *args, **kwargs)
 
+    return _presented(call, row, body, F)
+
+
+def _presented(call: Any, row: Op | Composite, body: Callable[..., Any],
+               F: Any) -> Callable[..., Any]:
+    """The function under its row's name, with the signature of its body without ``F``."""
     call.__name__ = call.__qualname__ = row.name
-    call.__doc__ = row.doc
-    return call
+    call.__module__, call.__doc__ = body.__module__, row.doc
+    call.__wrapped__ = functools.partial(body, F)  # where ``inspect.signature`` looks
+    return call  # type: ignore[no-any-return]
+
+
+def _parameters(body: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters, at a hundredth of what ``inspect`` takes."""
+    code = body.__code__
+    return code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 
 #: NumPy's names of arguments, which torch takes too.
@@ -55,24 +66,21 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 def _numpy_names(body: Callable[..., Any]) -> frozenset[str]:
     """The NumPy names that stand for parameters of a function."""
-    parameters = inspect.signature(body).parameters
+    parameters = _parameters(body)
     return frozenset(theirs for theirs, ours in NUMPY_NAMES.items()
                      if ours in parameters and theirs not in parameters)
 
 
 def _writing(row: Op | Composite, body: Callable[..., Any], F: Any) -> Callable[..., Any]:
     """The function of a row that takes ``inplace``: where that is true, the input is written."""
-    place = [*inspect.signature(body).parameters].index("inplace") - 2  # after F and the input
+    place = _parameters(body).index("inplace") - 2  # after F and the input
 
-    @functools.wraps(body)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not (args[place] if len(args) > place else kwargs.get("inplace")):
             return body(F, input, *args, **kwargs)
         return write(input, lambda old: body(F, old, *args, **kwargs), row.name)
 
-    call.__name__ = call.__qualname__ = row.name
-    call.__doc__ = row.doc
-    return call
+    return _presented(call, row, body, F)
 
 
 def _operands_of(op: Op) -> Callable[..., Any]:

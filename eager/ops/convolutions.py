@@ -131,9 +131,15 @@ def _transposed(F: Any, name: str, n: int, input: Any, weight: Any, bias: Any, s
     if any(m >= max(s, d) for m, s, d in zip(more, step, wide, strict=True)):
         raise OpError(f"{name}: output_padding is smaller than stride or dilation, got {more} "
                       f"with {step} and {wide}")
-    size = tuple((d - 1) * s - 2 * p + r * (k - 1) + m + 1 for d, s, p, r, k, m in zip(
-        shape[2:], step, sides, wide, w.shape[2:], more, strict=True))
-    out = _TRANSPOSED[n](F, g, weight, groups, size, step, sides, wide)
+    whole = tuple((d - 1) * s + r * (k - 1) + 1
+                  for d, s, r, k in zip(shape[2:], step, wide, w.shape[2:], strict=True))
+    size = tuple(d - 2 * p + m for d, p, m in zip(whole, sides, more, strict=True))
+    if all(m < s for m, s in zip(more, step, strict=True)):
+        out = _TRANSPOSED[n](F, g, weight, groups, size, step, sides, wide)
+    else:  # another window would fit: all of it, cut and filled up with zeros
+        out = _TRANSPOSED[n](F, g, weight, groups, whole, step, (0,) * n, wide)
+        high = (s - d + p for s, d, p in zip(size, whole, sides, strict=True))
+        out = F.pad(out, low=(0, 0, *(-p for p in sides)), high=(0, 0, *high), value=0.0)
     if bias is not None:
         out = F.add(out, F.reshape(bias, shape=(w.shape[1] * groups,) + (1,) * n))
     return F.reshape(out, shape=F.typeof(out).shape[1:]) if single else out

@@ -30,6 +30,7 @@ CASES = (
     F("conv_transpose2d", IMAGE, f(4, 3, 3, 2), f(3), stride=2, padding=1),
     F("conv_transpose2d", IMAGE, f(4, 2, 3, 3), None, 2, 1, 1, 2, 2),
     F("conv_transpose2d", IMAGE[0], f(4, 3, 2, 2)),
+    F("conv_transpose2d", IMAGE, f(4, 2, 2, 3), f(2), 1, 1, 2, 1, 3),
     F("conv_transpose3d", VOLUME, f(2, 3, 2, 3, 2), f(3), stride=(2, 1, 2), padding=(0, 1, 0)),
     F("unfold", IMAGE, (3, 2), padding=1, stride=2), F("unfold", IMAGE, 2, dilation=2),
     F("fold", f(2, 12, 20), (5, 6), (2, 2)), F("fold", f(2, 8, 9), (5, 6), 2, 1, (1, 0), 2),
