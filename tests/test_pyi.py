@@ -99,6 +99,11 @@ def test_importing_eager_loads_nothing_heavy() -> None:
     assert "numpy" in used and not used & {"numba", "llvmlite", "jit", "export"}
 
 
+def test_tensors_need_no_generators_of_numpys() -> None:
+    code = "import sys, eager; eager.ones(2).sum(); assert 'numpy.random' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent)
+
+
 def test_packages_hand_out_what_they_list() -> None:
     for name in ("nn", "optim", "data", "autograd", "nn.utils"):
         module = importlib.import_module(f"eager.{name}")

@@ -346,12 +346,9 @@ def _op(name: str, doc: str, infer: Any, forward: Any, grad: Any, saves: tuple[A
               rejects=(Example((whole,) * len(cases[0].operands), cases[0].attrs),), **columns)
 
 
-def _definite(n: int, seed: int = 3) -> np.ndarray[Any, Any]:
-    a = np.random.default_rng(seed).normal(size=(n, n))
-    return a @ a.T + np.eye(n)
-
-
-_SPD, _RECT = _definite(3), np.random.default_rng(5).normal(size=(4, 3))
+# Written out: drawing them would import NumPy's generators with every program.
+_SPD = np.array([[4.0, 1.0, -0.5], [1.0, 3.0, 0.75], [-0.5, 0.75, 2.0]])
+_RECT = np.array([[0.5, -1.25, 2.0], [1.5, 0.25, -0.75], [-2.0, 1.0, 0.5], [0.75, 1.75, 1.25]])
 _LOWER = {"upper": False, "unitriangular": False}
 
 cholesky = _op("cholesky", "The lower triangular L with L L* = x, of positive definite x.", _square,
