@@ -100,10 +100,13 @@ def _functions(where: str) -> Iterator[str]:
     for row in spelling.rows():
         if where in spelling.spelled(row).where:
             parameters, returns = _signature(row)
+            written = [p for p in parameters if p.name != "inplace"]
             if where in spelling._WITH_OUT:
                 parameters = _and_out(parameters)
             for name in (row.name, *spelling.spelled(row).names):
                 found[name] = _stub(name, parameters, returns)
+                if spelling.writes_as(row, where):
+                    found[f"{name}_"] = _stub(f"{name}_", written, returns)
     yield from (found[name] for name in sorted(found))
 
 

@@ -127,11 +127,22 @@ def namespace(where: str, F: Any) -> dict[str, Callable[..., Any]]:
     for row in rows():
         if where in spelled(row).where:
             call = function_of(row, F)
+            writes = _inplace(row, call) if writes_as(row, where) else None
             if where in _WITH_OUT:
                 call = _with_out(call)
             for name in (row.name, *spelled(row).names):
                 found[name] = call
+                if writes is not None:
+                    found[f"{name}_"] = writes
     return found
+
+
+def writes_as(row: Op | Composite, where: str) -> bool:
+    """Whether a namespace also has a row's function that writes its input: ``relu_``."""
+    if where == "eager":
+        return "inplace" in spelled(row).where
+    body = row.body if isinstance(row, Composite) else row.public
+    return where == "nn.functional" and body is not None and "inplace" in _parameters(body)
 
 
 #: The namespaces whose functions take ``out=``.

@@ -56,3 +56,12 @@ def test_traced() -> None:
     program = jit.trace(lambda x: F.elu(x * 2.0, inplace=True) + 1.0, (numbers(),))
     np.testing.assert_allclose(program(numbers()).numpy(),
                                (F.elu(numbers() * 2.0) + 1.0).numpy(), rtol=1e-12)
+
+
+def test_functions_with_an_underscore_write_their_input() -> None:
+    x = eager.tensor([-1.0, 2.0])
+    assert eager.relu_(x) is x and x.tolist() == [0.0, 2.0]
+    y = eager.tensor([-1.0, 2.0])
+    assert eager.nn.functional.leaky_relu_(y, 0.5) is y and y.tolist() == [-0.5, 2.0]
+    z = eager.tensor([-1.0, 2.0])
+    assert eager.clamp_(z, max=1.0) is z and z.tolist() == [-1.0, 1.0]
