@@ -72,13 +72,13 @@ _PRODUCTS = (
     L("norm", A, "fro"),
     L("norm", A, 2.0, 1), L("norm", V, 3), L("norm", A, 1),
     C("matrix_power", S, 3, numpy=np.linalg.matrix_power),
-    C("matrix_power", S, 0).but(second=False),
+    C("matrix_power", S, 0),
 )
 _FACTORS = tuple(map(_uncompiled, (
     L("cholesky", _spd(2), numpy=np.linalg.cholesky).but(slopes=False),
     L("cholesky", _spd(), upper=True).but(slopes=False),
     L("qr", f(4, 3)), L("qr", f(3, 4)), L("qr", BATCH), L("qr", f(4, 3), "r").but(peer=False),
-    L("svdvals", A), L("svdvals", BATCH), L("svd", S).but(second=False),
+    L("svdvals", A), L("svdvals", BATCH), L("svd", S),
     L("svd", f(4, 3), False).but(peer=False),
     L("eigvalsh", _spd()).but(slopes=False), L("eigh", _spd(2)).but(slopes=False, peer=False),
     L("matrix_norm", A, 2), L("matrix_norm", A, "nuc"), L("matrix_norm", BATCH, -2, keepdim=True),

@@ -12,22 +12,16 @@ GRID, DEEP = f(1, 3, 2, 2, low=-1.6, high=1.6), f(1, 2, 2, 1, 3, low=-1.6, high=
 SQUARES = f(2, 8, 4, 6)
 
 
-def _once(case: Case) -> Case:
-    """torch has no second gradient of it."""
-    return case.but(second=False)
-
-
 def _sampled() -> list[Case]:
     """Every mode with every border; a nearest pixel has no slope by the grid."""
-    return [_once(F("grid_sample", x, g, mode, padding, corners))
+    return [F("grid_sample", x, g, mode, padding, corners)
             for mode in ("bilinear", "nearest", "bicubic")
             for padding in ("zeros", "border", "reflection") for corners in (True, False)
             for x, g in ((IMAGE, GRID), (VOLUME, DEEP)) if (mode, x.ndim) != ("bicubic", 5)]
 
 
 def _resized() -> list[Case]:
-    return [_once(F("interpolate", IMAGE, mode=mode, align_corners=corners, antialias=smooth,
-                    **size))
+    return [F("interpolate", IMAGE, mode=mode, align_corners=corners, antialias=smooth, **size)
             for mode in ("bilinear", "bicubic") for corners in (True, False)
             for smooth in (True, False)
             for size in ({"size": (3, 7)}, {"scale_factor": (1.7, 0.6)})]
@@ -35,13 +29,12 @@ def _resized() -> list[Case]:
 
 CASES: tuple[Any, ...] = (
     *_resized(), *_sampled(),
-    *(_once(F("interpolate", IMAGE, mode=mode, **size)) for mode in ("nearest", "nearest-exact")
+    *(F("interpolate", IMAGE, mode=mode, **size) for mode in ("nearest", "nearest-exact")
       for size in ({"size": (3, 7)}, {"scale_factor": (1.7, 0.6)})),
-    _once(F("interpolate", IMAGE, (3, 7), mode="area")),
-    _once(F("interpolate", LINE, 8, mode="linear")), _once(F("interpolate", LINE, None, 2.5)),
-    _once(F("interpolate", VOLUME, scale_factor=2, mode="trilinear", align_corners=True)),
-    _once(F("interpolate", IMAGE, scale_factor=1.7, mode="bilinear",
-            recompute_scale_factor=True)),
+    F("interpolate", IMAGE, (3, 7), mode="area"),
+    F("interpolate", LINE, 8, mode="linear"), F("interpolate", LINE, None, 2.5),
+    F("interpolate", VOLUME, scale_factor=2, mode="trilinear", align_corners=True),
+    F("interpolate", IMAGE, scale_factor=1.7, mode="bilinear", recompute_scale_factor=True),
     F("upsample", IMAGE, scale_factor=2).but(peer=False),  # torch warns that it is old
     F("affine_grid", f(2, 2, 3), (2, 1, 3, 4), True),
     F("affine_grid", f(2, 2, 3), (2, 1, 3, 4), False),
