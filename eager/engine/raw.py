@@ -23,11 +23,14 @@ class Raw:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         try:
-            run = self._table[name].run
+            run = self._runner(self._table[name])
         except KeyError:
             raise AttributeError(f"no op is named {name!r}") from None
         setattr(self, name, run)
         return run
+
+    def _runner(self, op: Op) -> Callable[..., Any]:
+        return op.run
 
     @staticmethod
     def typeof(x: Any) -> Type:
@@ -39,19 +42,13 @@ class Raw:
 class RawWide(Raw):
     """The same where half floats may be among the operands: they are computed in float32."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        try:
-            op = self._table[name]
-        except KeyError:
-            raise AttributeError(f"no op is named {name!r}") from None
-
+    def _runner(self, op: Op) -> Callable[..., Any]:
         def run(*operands: Any, **attrs: Any) -> Any:
             arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in operands]
             if any(is_half(a.dtype) for a in arrays if isinstance(a, np.ndarray)):
                 return op.run_wide(arrays, attrs)
             return op.run(*arrays, **attrs)
 
-        setattr(self, name, run)
         return run
 
 

@@ -185,15 +185,19 @@ def _operands(way: Any, node: Node) -> tuple[Any, list[Any]]:
     saved = node.saved
     if saved is None:
         return out, list(map(described, node.edges))
-    return out, _placed(node, [way.number(t, node.dtype) if type(t) in _NUMBERS else way.value(t)
-                               for t in saved])
+    return out, _placed(node, _values(way, node, saved))
+
+
+def _values(way: Any, node: Node, saved: Sequence[Any]) -> list[Any]:
+    """What was saved, as values of the way; a number in the result's dtype."""
+    return [way.number(t, node.dtype) if type(t) in _NUMBERS else way.value(t) for t in saved]
 
 
 def _unpacked(way: Any, node: Node) -> tuple[Any, list[Any]]:
     """The same of a node whose saved values were packed by a hook."""
     unpack: Any = node.extras.unpack  # type: ignore[union-attr]
     saved = unpack(node.saved)
-    values = [way.number(t, node.dtype) if type(t) in _NUMBERS else way.value(t) for t in saved]
+    values = _values(way, node, saved)
     if not node.op.saves_out:
         return None, _placed(node, values)
     saved[-1]._needs, saved[-1]._node = True, node

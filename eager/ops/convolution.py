@@ -150,7 +150,7 @@ def _part(F: Any, x: Any, dim: int, start: Any, stop: Any) -> Any:
                    steps=(1,) * 4)
 
 
-def _thirds(F: Any, x: Any, dim: int, groups: int) -> list[Any]:
+def _shares(F: Any, x: Any, dim: int, groups: int) -> list[Any]:
     """``x`` in as many equal parts as groups."""
     if groups == 1:
         return [x]
@@ -159,13 +159,13 @@ def _thirds(F: Any, x: Any, dim: int, groups: int) -> list[Any]:
 
 
 def _groups_apart(F: Any, x: Any, w: Any, *, groups: int, **window: Any) -> Any:
-    parts = zip(_thirds(F, x, 1, groups), _thirds(F, w, 0, groups), strict=True)
+    parts = zip(_shares(F, x, 1, groups), _shares(F, w, 0, groups), strict=True)
     return F.concat(*(F.conv2d(a, b, **window) for a, b in parts), dim=1)
 
 
 def _input_parts(F: Any, g: Any, w: Any, *, size: Any, groups: int, **window: Any) -> Any:
     parts = [_input_composed(F, a, b, size, **window)
-             for a, b in zip(_thirds(F, g, 1, groups), _thirds(F, w, 0, groups), strict=True)]
+             for a, b in zip(_shares(F, g, 1, groups), _shares(F, w, 0, groups), strict=True)]
     return parts[0] if groups == 1 else F.concat(*parts, dim=1)
 
 
@@ -186,7 +186,7 @@ def _input_composed(F: Any, g: Any, w: Any, size: Any, *, stride: Any, padding: 
 
 def _weight_parts(F: Any, x: Any, g: Any, *, kernel: Any, groups: int, **window: Any) -> Any:
     parts = [_weight_composed(F, a, b, kernel, **window)
-             for a, b in zip(_thirds(F, x, 1, groups), _thirds(F, g, 1, groups), strict=True)]
+             for a, b in zip(_shares(F, x, 1, groups), _shares(F, g, 1, groups), strict=True)]
     return parts[0] if groups == 1 else F.concat(*parts, dim=0)
 
 
