@@ -330,7 +330,7 @@ outs = [program(x[:n]).numpy() for n in (5, 0, 3, 5)]
 with eager.no_grad():
     model[0].weight.mul_(2.0)
 outs.append(program(x).numpy())
-print(program._entry is None, b"".join(o.tobytes() for o in outs).hex())
+print(program._binding.entry is None, b"".join(o.tobytes() for o in outs).hex())
 """
 
 

@@ -145,5 +145,5 @@ def test_dirty_memory_changes_nothing() -> None:
     x = eager.randn(33, 3, 9, 9)
     want = program(x).numpy().copy()
     for dirt in (0xFF, 0x7F, 0x01):
-        program._arena[...] = dirt
+        program._binding._arena[...] = dirt
         np.testing.assert_array_equal(program(x).numpy(), want)
