@@ -9,6 +9,7 @@ _HOMES = {
     "jit.program": ("Program", "trace"),
     "jit.dims": ("Dim", "SymInt"),
     "jit.control": ("cond",),
+    "jit.comparison": ("diff",),
     "jit.compiled": ("compile",),
     "eager.ops.errors": ("CompileError", "GraphError", "OpError", "TraceError"),
 }

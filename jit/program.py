@@ -19,13 +19,13 @@ from jit.interpreter import interpret
 from jit.layout import Layout
 from jit.lowering import Module, lower
 from jit.packing import checked
-from jit.passes import run as run_passes
+from jit.passes import PIPELINE, prepare
 from jit.passes.dce import eliminate_dead
+from jit.passes.regions import Pass
 from jit.passes.weights import hoist
 from jit.pytree import Spec
 from jit.recorder import Finding
 from jit.tracer import Traced, trace_graph
-from jit.verifier import verify
 
 
 def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *,
@@ -47,14 +47,14 @@ class Program:
     """
 
     def __init__(self, traced: Traced, edits: Mapping[str, str] | None = None,
-                 level: str | None = None) -> None:
+                 level: str | None = None, passes: Sequence[Pass] = PIPELINE) -> None:
         from jit.targets.isa import host_level
 
         self.traced = traced
         self.graph: Graph = traced.graph
         self.level = level or host_level()
-        prepared = verify(run_passes(traced.graph, check=None))
-        prologue, main = hoist(prepared)
+        self.passes = tuple(passes)
+        prologue, main = hoist(prepare(traced.graph, self.passes))
         self._main = _used_inputs(eliminate_dead(main), prologue)
         self._edits = dict(edits or {})
         self._state = {i.name: t for i, t in traced.state}
@@ -94,13 +94,20 @@ class Program:
         """The same program with the source of one kernel (or the driver) replaced."""
         if name not in self.kernels:
             raise TraceError(f"there is no kernel {name!r}; there are {', '.join(self.kernels)}")
-        return Program(self.traced, {**self._edits, name: source}, self.level)
+        return Program(self.traced, {**self._edits, name: source}, self.level, self.passes)
 
     def report(self) -> str:
         """Everything the trace captured, guarded, wrote and drew, with its origin."""
         from jit.report.findings import report
 
         return report(self.traced)
+
+    @property
+    def history(self) -> Any:
+        """What each pass made of the graph: names, nodes before and after, differences."""
+        from jit.report.changes import changes_of
+
+        return changes_of(self.graph, self.passes)
 
     @property
     def writes(self) -> tuple[str, ...]:

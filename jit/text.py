@@ -19,7 +19,8 @@ from jit.dims import SymInt
 from jit.graph import Const, Graph, Node, Value
 from jit.parser import parse_graph
 
-__all__ = ["Line", "arrays_beside", "lines_of", "parse_graph", "print_graph"]
+__all__ = ["Line", "arrays_beside", "attribute_words", "lines_of", "parse_graph", "print_graph",
+           "type_text"]
 
 WIDTH = 100
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -27,10 +28,11 @@ _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text, and the node it starts."""
+    """One line of text, the node it starts, and the values that it names as operands."""
 
     text: str
     node: Node | None = None
+    reads: tuple[Value, ...] = ()
 
 
 def print_graph(graph: Graph) -> str:
@@ -64,8 +66,8 @@ def _lines(graph: Graph, consts: dict[Const, str], ports: list[str], indent: str
     for node in graph.nodes:
         found += _node_lines(node, names[node], ref, consts, inner)
     results = ", ".join(map(ref, graph.outputs))
-    found.append(Line(f"{inner}return {results}".rstrip()))
-    found += [Line(f"{inner}update {ref(i)} = {ref(v)}") for i, v in graph.updates]
+    found.append(Line(f"{inner}return {results}".rstrip(), reads=graph.outputs))
+    found += [Line(f"{inner}update {ref(i)} = {ref(v)}", reads=(i, v)) for i, v in graph.updates]
     found.append(Line(indent + "}"))
     return found
 
@@ -89,24 +91,30 @@ def _const_port(const: Const, consts: dict[Const, str]) -> str:
 def _node_lines(node: Node, name: str, ref: Any, consts: dict[Const, str],
                 indent: str) -> list[Line]:
     words = [ref(a) for a in node.args]
-    words += [f"{k}={_attribute(v, node)}" for k, v in node.attrs.items()]
+    words += attribute_words(node)
     place = " ".join(str(node.location).split())
-    tail = f" : {_type(node.type)}" + (f"  # {place}" if place else "")
+    tail = f" : {type_text(node.type)}" + (f"  # {place}" if place else "")
     head = f"{indent}{name} = {node.op.name}({', '.join(words)})"
     if not node.regions:
-        return [Line(head + tail, node)]
-    found = [Line(head + " {", node)]
+        return [Line(head + tail, node, node.args)]
+    found = [Line(head + " {", node, node.args)]
     for region in node.regions:
         found += _lines(region, consts, [], indent + "  ")
     return [*found, Line(f"{indent}}}{tail}")]
 
 
-def _type(type_: Any) -> str:
-    return f"({', '.join(map(_type, type_))})" if isinstance(type_, tuple) else str(type_)
+def type_text(type_: Any) -> str:
+    """A type, or the types of a node with several results."""
+    return f"({', '.join(map(type_text, type_))})" if isinstance(type_, tuple) else str(type_)
 
 
 def _name(name: str) -> str:
     return name if _WORD.fullmatch(name) else json.dumps(name)
+
+
+def attribute_words(node: Node) -> list[str]:
+    """The attributes of a node: ``dims=(1, 0)``."""
+    return [f"{k}={_attribute(v, node)}" for k, v in node.attrs.items()]
 
 
 def _attribute(value: Any, node: Node) -> str:

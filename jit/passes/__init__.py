@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from eager.ops.errors import GraphError
 from jit.graph import Graph
 from jit.passes.cse import eliminate_common
 from jit.passes.dce import eliminate_dead
@@ -20,13 +23,46 @@ PIPELINE: tuple[Pass, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A graph on its way: what the pass ``name`` made of the one before (first: ``trace``)."""
+
+    name: str
+    graph: Graph
+
+
+def stages(graph: Graph, passes: Sequence[Pass] = PIPELINE,
+           check: Callable[[Graph], object] | None = None) -> Iterator[Stage]:
+    """The graph, then what each pass makes of it.
+
+    ``check`` sees each of them; the GraphError that it raises names the pass to blame.
+    """
+    yield _checked(Stage("trace", graph), check)
+    for one in passes:
+        graph = one(graph)
+        yield _checked(Stage(one.__name__, graph), check)
+
+
+def _checked(stage: Stage, check: Callable[[Graph], object] | None) -> Stage:
+    if check is not None:
+        try:
+            check(stage.graph)
+        except GraphError as error:
+            raise GraphError(f"after {stage.name}: {error}") from None
+    return stage
+
+
 def run(graph: Graph, passes: Sequence[Pass] = PIPELINE,
         check: Callable[[Graph], object] | None = verify) -> Graph:
     """The graph after all passes; ``check`` sees it before, and after each of them."""
-    if check is not None:
-        check(graph)
-    for one in passes:
-        graph = one(graph)
-        if check is not None:
-            check(graph)
-    return graph
+    *_, last = stages(graph, passes, check)
+    return last.graph
+
+
+def prepare(graph: Graph, passes: Sequence[Pass] = PIPELINE) -> Graph:
+    """The verified graph that is lowered.
+
+    Where the environment has ``EAGER_JIT_VERIFY=1`` every stage is verified, not only the last.
+    """
+    between = os.environ.get("EAGER_JIT_VERIFY") == "1"
+    return verify(run(graph, passes, verify if between else None))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from eager.ops.errors import GraphError
 from eager.ops.table import TABLE
 from jit.graph import Graph, walk
 from jit.interpreter import interpret
-from jit.passes import PIPELINE, run
+from jit.passes import PIPELINE, prepare, run
 from jit.text import print_graph
 from jit.verifier import verify
 from tests.graphs import example_graph, examples, read
@@ -50,3 +52,19 @@ def test_check_sees_the_graph_before_and_after_every_pass() -> None:
     run(read("graph(%x: f32[4]) {\n%0 = exp(%x) : f32[4]\nreturn %0\n}"), check=seen.append)
     assert len(seen) == len(PIPELINE) + 1
     assert all(verify(g) is g for g in seen)
+
+
+def test_the_pass_that_breaks_a_graph_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget(graph: Graph) -> Graph:
+        return replace(graph, nodes=())
+
+    def mend(_: Graph) -> Graph:
+        return graph
+
+    graph = read("graph(%x: f32[4]) {\n%0 = exp(%x) : f32[4]\nreturn %0\n}")
+    with pytest.raises(GraphError, match="after forget: output 0 is node exp"):
+        run(graph, (mend, forget, mend))
+    assert prepare(graph, (forget, mend)) is graph
+    monkeypatch.setenv("EAGER_JIT_VERIFY", "1")
+    with pytest.raises(GraphError, match="after forget: output 0 is node exp"):
+        prepare(graph, (forget, mend))
