@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eager.engine.mode import no_grad
+from eager.engine.mode import MODE, no_grad
 from eager.engine.tensor import Tensor
-from eager.ops.errors import OpError
+from eager.ops.errors import OpError, TraceError
 from eager.optim.optimizer import Optimizer
 
 
@@ -72,6 +72,11 @@ class GradScaler:
         """Divide the gradients of an optimiser by the scale, in place; once a step."""
         if not self._enabled:
             return
+        if MODE.get().recorder is not None:
+            raise TraceError("GradScaler decides in Python, by the gradients' data, whether to "
+                             "step, which a trace cannot follow; call it outside of the traced "
+                             "function, or make it with enabled=False: kernels compute in "
+                             "float32 or float64, which need no scaling")
         if id(optimizer) in self._found:
             raise OpError("GradScaler.unscale_: the gradients were divided already since the last "
                           "update()")

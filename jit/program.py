@@ -60,7 +60,7 @@ class Program:
         self._state = {i.name: t for i, t in traced.state}
         self._binding = Binding(_edited(lower(self._main), self._edits), prologue, self._state,
                                 self.level)
-        self._call = self._binding.call
+        self._call = traced.grads.around(self._binding.call)
         self._plain = _plain_arguments(self.in_spec)
         self._single = self.out_spec.kind == "leaf"
 

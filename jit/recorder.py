@@ -21,6 +21,7 @@ from eager.engine.tensor import Size, Tensor
 from eager.ops.errors import OpError, TraceError
 from eager.ops.op import Op
 from eager.ops.types import NATIVE, DType, Type, scalar_dtype
+from jit.grads import Grads
 from jit.graph import Const, Input, Location, Node, Value
 from jit.strides import is_row_major, reshaped, strides_of
 
@@ -35,6 +36,9 @@ _REWRITES = {
     "float": "keep it a tensor (0-d tensors do arithmetic), or return it from the program",
     "numpy": "use eager's functions instead of NumPy's, or do this outside of the trace",
     "tolist": "return the tensor and call tolist() on the result",
+    "nonzero": "how many elements are meant depends on the data: x[mask] += y is "
+               "x.copy_(eager.where(mask, x + y, x)), and a mean over a mask is a sum over "
+               "eager.where divided by mask.sum()",
     "len": "the size is dynamic: use x.shape[0], which stays symbolic",
 }
 
@@ -296,23 +300,29 @@ class Recorder:
             if t._storage is not None:
                 self.root.storages.setdefault(id(t._storage), (t._storage, t._version))
 
-    def leave_grads(self) -> None:
-        """A gradient that was added to one found before is a write to that one; others are
-        Python's, and only noted.
-        """
+    def leave_grads(self) -> Grads:
+        """What became of the gradients that were found.  One that was added to is a write to it."""
+        kept, cleared, lost = [], [], []
         for s in list(self.saved.values()):
             now, name = s.tensor.grad, self.names.get(id(s.tensor), ("", "a tensor"))[1]
             if s.node is None and s.tensor._node is None and s.tensor._needs is not s.needs:
                 self.note("side effect", f"the function sets requires_grad of {name}; the program "
                                          f"does not")
+            held = s.grad is not None and id(s.grad) in self.state
+            if held:
+                kept.append((s.tensor, s.grad))
+                self.note("guard", f"{name} has a .grad, which the program reads or adds to")
             if now is s.grad:
                 continue
-            if now is not None and s.grad is not None and id(s.grad) in self.state:
+            if now is None:
+                cleared.append(s.tensor)
+            elif held:
                 self.write(s.grad, now)
-                self.note("guard", f"{name} had a .grad, which the program adds to")
             else:
-                words = ("clears .grad of", "sets .grad of")[now is not None]
-                self.note("side effect", f"the function {words} {name}; the program does not")
+                lost.append(s.tensor)
+                self.note("side effect", f"the function leaves a gradient in .grad of {name}; the "
+                                         f"program does not keep it")
+        return Grads(tuple(kept), (), tuple(cleared), tuple(lost))
 
     def restore(self) -> None:
         """Leave every real tensor as it was found."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -18,6 +19,7 @@ from eager.ops.errors import OpError, TraceError
 from jit import pytree
 from jit.arguments import array_of, bind, dynamic_sizes, make_inputs, name_leaves, signature_of
 from jit.dims import Dim, SymInt
+from jit.grads import Grads, zeros_as_grads
 from jit.graph import Const, Graph, Input, Value
 from jit.pytree import Spec
 from jit.recorder import Finding, Recorder
@@ -37,6 +39,7 @@ class Traced:
     state: tuple[tuple[Input, Tensor], ...]
     findings: tuple[Finding, ...]
     examples: tuple[np.ndarray[Any, Any], ...]  #: the example arguments
+    grads: Grads = field(default_factory=Grads)  #: what the function does to ``.grad``
 
 
 def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
@@ -49,14 +52,36 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
     ``state`` names modules and optimisers that ``fn`` uses but that cannot be found in it.
     The function is run twice, so that a clock, or a value kept from call to call, is seen.
     """
-    made, numbers = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+    once = partial(_trace_once, fn, args, kwargs, dynamic_shapes, state)
+    made, numbers = once()
     try:
-        again, others = _trace_once(fn, args, kwargs, dynamic_shapes, state)
+        made, numbers, again, others = _as_called_again(once, made, numbers)
     except (OpError, TraceError) as error:
         raise TraceError(f"the function fails when it is traced a second time, so it keeps "
                          f"something from call to call: {error}") from None
     _refuse_unsteady(made, again, numbers, others)
     return made
+
+
+def _as_called_again(once: Callable[[], tuple[Traced, list[Any]]], made: Traced,
+                     numbers: list[Any]) -> tuple[Traced, list[Any], Traced, list[Any]]:
+    """The trace and a second one, which finds gradients as a call after the first one does.
+
+    A function that adds to what its last call left in ``.grad`` is traced so.
+    """
+    bare = [t for _, t in made.state if t._needs and t._node is None and t.grad is None]
+    with zeros_as_grads(bare):
+        again, others = once()
+    read = {id(owner) for owner, _ in again.grads.kept} & set(map(id, bare))
+    if not read:
+        return made, numbers, again, others
+    left = [t for t in made.grads.lost if id(t) in read]
+    with zeros_as_grads(left):
+        made, numbers = once()
+        again, others = once()
+    unread = tuple((t, i.name) for i, t in made.state
+                   if id(t) in read and not any(t is u for u in left))
+    return replace(made, grads=replace(made.grads, absent=unread)), numbers, again, others
 
 
 def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None,
@@ -82,7 +107,7 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
             values, out_spec = _results(recorder, out)
         if recorder.refused is not None:
             raise recorder.refused
-        recorder.leave_grads()
+        grads = recorder.leave_grads()
         graph = _graph(recorder, inputs, handles, values, dims,
                        getattr(fn, "__name__", type(fn).__name__))
     finally:
@@ -92,7 +117,7 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     used = {i for i in graph.inputs if i.role != "argument"}
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
     return Traced(graph, signature, in_spec, out_spec, held, findings,
-                  tuple(array_of(x) for x in leaves)), recorder.numbers
+                  tuple(array_of(x) for x in leaves), grads), recorder.numbers
 
 
 # --- state and results -------------------------------------------------------------------------

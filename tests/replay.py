@@ -11,6 +11,7 @@ import numpy as np
 from eager.engine.mode import mode_set
 from eager.engine.tensor import Tensor
 from jit import pytree
+from jit.grads import Grads
 from jit.interpreter import interpret
 from jit.program import Program
 from jit.tracer import Traced, trace_graph
@@ -43,7 +44,7 @@ class Compiled:
     def __init__(self, traced: Traced) -> None:
         own = tuple((i, Tensor(t._array.copy())) for i, t in traced.state)
         self.state = {i.name: t._array for i, t in own}
-        self.program = Program(replace(traced, state=own))
+        self.program = Program(replace(traced, state=own, grads=Grads()))
 
     def __call__(self, *args: Any) -> Any:
         with mode_set(grad=False):

@@ -9,7 +9,7 @@ from typing import Any
 
 import eager.nn as nn
 from eager.engine.mode import no_grad
-from eager.engine.tensor import Tensor
+from eager.engine.tensor import TAPED, Tensor
 from eager.ops.errors import OpError
 from eager.optim.optimizer import Optimizer
 from eager.optim.schedules.base import LRScheduler, per_group
@@ -81,14 +81,13 @@ class AveragedModel(nn.Module):
 
     @no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Take the present parameters of ``model`` into the averages."""
+        """Take the present parameters of ``model`` into the averages, which start as these."""
         means, values = self._averaged(self.module), self._averaged(model)
-        if int(self.n_averaged) == 0:
-            for mean, value in zip(means, values, strict=True):
-                mean.copy_(value.detach())
-        else:
-            self.multi_avg_fn([m.detach() for m in means], [v.detach() for v in values],
-                              int(self.n_averaged))
+        first = self.n_averaged == 0
+        self.multi_avg_fn([m.detach() for m in means], [v.detach() for v in values],
+                          self.n_averaged)
+        for mean, value in zip(means, values, strict=True):
+            mean.copy_(TAPED.where(first, value, mean))
         if not self.use_buffers:
             for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):
                 mine.copy_(theirs)

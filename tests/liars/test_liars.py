@@ -324,8 +324,13 @@ def test_tied_weights_are_one_parameter() -> None:
 
 def test_gradients_left_behind_are_reported() -> None:
     model = nn.Linear(3, 1)
-    traced = trace_graph(lambda x: model(x).sum().backward(), (floats(2, 3),))
-    assert "sets .grad of weight" in report(traced) and model.weight.grad is None
+
+    def fn(x: Tensor) -> None:
+        model.zero_grad()
+        model(x).sum().backward()
+
+    traced = trace_graph(fn, (floats(2, 3),))
+    assert "leaves a gradient in .grad of weight" in report(traced) and model.weight.grad is None
 
 
 def test_requires_grad_is_put_back_and_reported() -> None:

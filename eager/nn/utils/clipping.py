@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from eager.engine import creation
-from eager.engine.mode import no_grad
+from eager.engine.mode import MODE, no_grad
 from eager.engine.tensor import TAPED, Tensor
-from eager.ops.errors import OpError
+from eager.ops.errors import OpError, TraceError
 
 Tensors = Tensor | Iterable[Tensor]
 
@@ -31,6 +31,10 @@ def get_total_norm(tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite:
         return creation.zeros(())
     norms: Sequence[Tensor] = [g.norm(float(norm_type)).reshape(1) for g in several]
     total: Tensor = TAPED.concat(*norms, dim=0).norm(float(norm_type))
+    if error_if_nonfinite and MODE.get().recorder is not None:
+        raise TraceError("error_if_nonfinite=True looks at the norm in Python, which a trace "
+                         "cannot do; return the norm from the traced function and look at it "
+                         "after the call")
     if error_if_nonfinite and not total.isfinite():
         raise OpError(f"The total norm of order {norm_type} for gradients is non-finite, so it "
                       f"cannot be clipped; to scale the gradients by it anyway, set "
