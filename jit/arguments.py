@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from eager.engine.tensor import Tensor
-from eager.ops.errors import TraceError
+from eager.ops.errors import OpError, TraceError
 from eager.ops.types import Type
 from jit import pytree
-from jit.dims import Dim
+from jit.assumptions import Assumptions
+from jit.dims import Dim, SymInt
 from jit.graph import Input
+from jit.kernels.index import Var
+from jit.layout import DimRange, Port, size_expression
 from jit.pytree import Spec
 from jit.recorder import Finding, Recorder, TracedTensor
+from jit.sizes import bind_dims
 
 
 def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
@@ -86,35 +90,56 @@ def make_inputs(recorder: Recorder, names: list[str], leaves: list[Any],
 
 # --- dynamic shapes ----------------------------------------------------------------------------
 def dynamic_sizes(bound: inspect.BoundArguments, names: list[str], leaves: list[Any],
-             dynamic_shapes: Any) -> tuple[list[tuple[Any, ...]], tuple[Dim, ...]]:
-    """The shape of every argument with its dynamic sizes, and all dims."""
+                  dynamic_shapes: Any) -> tuple[list[tuple[Any, ...]], Assumptions]:
+    """The shape of every argument with its dynamic sizes; all dims, with the example's sizes."""
     wanted = _by_name(bound, dynamic_shapes)
     dims: dict[str, Dim] = {}
     shapes = []
     for name, leaf in zip(names, leaves, strict=True):
         array = array_of(leaf)
         shape = list(array.shape)
-        for axis, dim in wanted.pop(name, {}).items():
-            if not isinstance(dim, Dim):
-                raise TraceError(f"dynamic_shapes of {name!r}: axis {axis} is a jit.Dim, got "
-                                 f"{dim!r}")
+        for axis, size in wanted.pop(name, {}).items():
             if type(axis) is not int or not -array.ndim <= axis < array.ndim:
                 raise TraceError(f"dynamic_shapes of {name!r}: axis {axis!r} is out of range of "
                                  f"its {array.ndim} dims")
-            if dims.setdefault(dim.name, dim) != dim:
-                raise TraceError(f"two different Dims are named {dim.name!r}: {dims[dim.name]} "
-                                 f"and {dim}")
-            got = array.shape[axis]
-            if not dim.min <= got <= dim.max:
-                raise TraceError(f"the example of {name!r} has size {got} in axis {axis}, outside "
-                                 f"of {dim.name} in [{dim.min}, {dim.max}]")
-            shape[axis] = dim.size
+            shape[axis] = _declared(name, axis, size, dims)
         shapes.append(tuple(shape))
     if wanted:
         raise TraceError(f"dynamic_shapes names {', '.join(map(repr, wanted))}, which is no "
                          f"argument that holds an array; there are "
                          f"{', '.join(map(repr, names)) or 'none'}")
-    return shapes, tuple(dims.values())
+    example = _example_sizes(names, leaves, shapes, dims)
+    return shapes, Assumptions(dims=dims, example=example)
+
+
+def _declared(name: str, axis: int, size: Any, dims: dict[str, Dim]) -> Any:
+    """The size that one axis is declared to have: a Dim, its name, or an expression of Dims."""
+    if isinstance(size, str):
+        size = dims[size] if size in dims else Dim(size)
+    if isinstance(size, Dim):
+        size = size.size
+    if not isinstance(size, SymInt):
+        raise TraceError(f"dynamic_shapes of {name!r}: axis {axis} is a jit.Dim, a name for one, "
+                         f"or an expression such as 2 * dim, got {size!r}")
+    for atom in size.index.atoms():
+        if isinstance(atom, Var) and atom.high is not None:
+            dim = Dim(atom.name, atom.low, atom.high)
+            if dims.setdefault(dim.name, dim) != dim:
+                raise TraceError(f"two different Dims are named {dim.name!r}: {dims[dim.name]} "
+                                 f"and {dim}")
+    return size
+
+
+def _example_sizes(names: list[str], leaves: list[Any], shapes: list[tuple[Any, ...]],
+                   dims: dict[str, Dim]) -> dict[str, int]:
+    """The dims in the example, which must fit what is declared."""
+    ports = [Port(n, "", tuple(map(size_expression, s)))
+             for n, s in zip(names, shapes, strict=True)]
+    ranges = [DimRange(d.name, d.min, d.max) for d in dims.values()]
+    try:
+        return bind_dims(ports, [array_of(x).shape for x in leaves], ranges, ())
+    except OpError as error:
+        raise TraceError(f"the example does not fit dynamic_shapes: {error}") from None
 
 
 def _by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, dict[Any, Any]]:

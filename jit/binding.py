@@ -21,6 +21,7 @@ from jit.layout import Layout, Port, evaluate_size
 from jit.lowering import Module
 from jit.native import abi, entry, loader
 from jit.packing import PackedWeights, aligned, checked
+from jit.sizes import implied
 
 #: Calls that take longer than this let other Python threads run, in seconds.
 _RELEASE_AFTER = 20e-6
@@ -63,11 +64,12 @@ class Binding:
         return self.module.layout
 
     def _make_entry(self) -> entry.Entry | None:
-        """The native entry, where arguments are only read and every size is plain."""
+        """The native entry, where arguments are only read and ranges of plain sizes say all."""
         names = [d.name for d in self.layout.dims]
         inputs, outputs = (_entry_ports(p, names) for p in (self.layout.inputs,
                                                             self.layout.outputs))
-        if self.arguments_written or inputs is None or outputs is None:
+        if self.arguments_written or inputs is None or outputs is None or not all(
+                implied(r, self.layout.dims) for r in self.layout.relations):
             return None
         return entry.make_entry(
             loader.address(self.library, "ej_run"), inputs, outputs,

@@ -9,47 +9,18 @@ import numpy as np
 
 from eager.ops.errors import OpError
 from eager.ops.types import dtype_named, dtype_of
-from jit.layout import Layout, Port, Size
-
-
-def shape_words(shape: Sequence[Size]) -> str:
-    """A declared shape as users read it: ``[batch, 64]``."""
-    return "[" + ", ".join(size_words(s) for s in shape) + "]"
-
-
-def size_words(size: Size) -> str:
-    if isinstance(size, list):
-        op, left, right = size
-        return f"({size_words(left)} {op} {size_words(right)})"
-    return str(size)
+from jit.layout import Layout, Port
+from jit.sizes import bind_dims, shape_words
 
 
 def bind_arguments(layout: Layout, arrays: Sequence[Any]) -> dict[str, int]:
     """Check every argument and find the dims; OpError says which argument differs and how."""
-    dims: dict[str, int] = {}
     if len(arrays) != len(layout.inputs):
         raise OpError(f"the program takes {len(layout.inputs)} arrays "
                       f"({', '.join(p.name for p in layout.inputs)}), got {len(arrays)}")
-    ranges = {d.name: d for d in layout.dims}
     for port, array in zip(layout.inputs, arrays, strict=True):
         _check_type(port, array)
-        for axis, (want, got) in enumerate(zip(port.shape, array.shape, strict=True)):
-            if isinstance(want, str):
-                known = dims.setdefault(want, got)
-                limit = ranges[want]
-                if not limit.min <= got <= limit.max:
-                    raise OpError(f"argument {port.name!r}: dim {axis} is {got}, but {want!r} was "
-                                  f"declared in [{limit.min}, {limit.max}]; trace with a wider "
-                                  f"jit.Dim({want!r}, min=..., max=...)")
-                if known != got:
-                    raise OpError(f"argument {port.name!r}: dim {axis} is {got}, but {want!r} is "
-                                  f"{known} in an earlier argument")
-            elif isinstance(want, int) and want != got:
-                raise OpError(
-                    f"argument {port.name!r}: wanted shape {shape_words(port.shape)}, got "
-                    f"{list(array.shape)}: dim {axis} is {got} and was {want} in the example; "
-                    f"declare it in dynamic_shapes to let it vary")
-    return dims
+    return bind_dims(layout.inputs, [a.shape for a in arrays], layout.dims, layout.relations)
 
 
 def _check_type(port: Port, array: Any) -> None:

@@ -13,13 +13,17 @@ from typing import Any
 from eager.ops.errors import TraceError
 from eager.ops.types import Type
 from jit.kernels.index import Index, Var
+from jit.relations import decide
 
 LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Dim:
-    """A dynamic dimension, as users name it: any size in ``[min, max]``."""
+    """A dynamic dimension, as users name it: any size in ``[min, max]``.
+
+    ``2 * dim + 1`` is a size that follows from it.
+    """
 
     name: str
     min: int = 0
@@ -36,6 +40,22 @@ class Dim:
     def size(self) -> SymInt:
         """The dimension as an integer to compute with."""
         return SymInt(Index.of(Var(self.name, None, self.min, self.max)))
+
+    def __add__(self, other: Any) -> Any:
+        return self.size + other
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self.size - other
+
+    def __mul__(self, other: Any) -> Any:
+        return self.size * other
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.size // other
 
 
 class SymInt:
@@ -80,40 +100,25 @@ class SymInt:
         return _lift(other, lambda o: o % self.index)
 
     def __eq__(self, other: object) -> bool:
-        known = self._equals(other)
-        if known is None:
-            raise TraceError(
-                f"whether {self} == {other} depends on the sizes of the call, so a trace cannot "
-                f"decide it; declare the dimension static, or give its Dim a range that decides")
-        return known
+        return is_size(other) and decide("==", self.index, to_index(other))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def _equals(self, other: object) -> bool | None:
-        if not is_size(other):
-            return False
-        low, high = spread(self.index - to_index(other))
-        if low == high == 0:
-            return True
-        if (low is not None and low > 0) or (high is not None and high < 0):
-            return False
-        return None
-
     def __hash__(self) -> int:
         return hash(self.index)
 
-    def __lt__(self, other: Any) -> bool:
-        return _below(self, other, 1)
+    def __lt__(self, other: Any) -> Any:
+        return _ordered(other, self, 1)
 
-    def __le__(self, other: Any) -> bool:
-        return _below(self, other, 0)
+    def __le__(self, other: Any) -> Any:
+        return _ordered(other, self, 0)
 
-    def __gt__(self, other: Any) -> bool:
-        return _below(other, self, 1)
+    def __gt__(self, other: Any) -> Any:
+        return _ordered(self, other, 1)
 
-    def __ge__(self, other: Any) -> bool:
-        return _below(other, self, 0)
+    def __ge__(self, other: Any) -> Any:
+        return _ordered(self, other, 0)
 
     def __bool__(self) -> bool:
         return self != 0
@@ -181,31 +186,12 @@ def same_type(a: Any, b: Any) -> bool:
             and len(a.shape) == len(b.shape) and all(map(same_size, a.shape, b.shape)))
 
 
-def spread(index: Index) -> tuple[int | None, int | None]:
-    """The smallest and largest value for dims in their ranges; None where unknown."""
-    low = high = 0
-    for monomial, c in index.terms:
-        least, most = 1, 1
-        for atom in monomial:
-            if not isinstance(atom, Var) or atom.high is None:
-                return None, None
-            least, most = least * atom.low, most * atom.high
-        a, b = sorted((c * least, c * most))
-        low, high = low + a, high + b
-    return low, high
-
-
 def _lift(other: Any, f: Any) -> Any:
     return of_index(f(to_index(other))) if is_size(other) else NotImplemented
 
 
-def _below(a: Any, b: Any, gap: int) -> bool:
-    """Whether ``a + gap <= b``, if the ranges tell."""
-    low, high = spread(to_index(b) - to_index(a))
-    if low is not None and low >= gap:
-        return True
-    if high is not None and high < gap:
-        return False
-    raise TraceError(
-        f"whether {a} {'<' if gap else '<='} {b} depends on the sizes of the call, so a trace "
-        f"cannot decide it; give the Dim a range that does, for example jit.Dim(name, min=2)")
+def _ordered(more: Any, less: Any, gap: int) -> Any:
+    """Whether ``more >= less + gap``."""
+    if not (is_size(more) and is_size(less)):
+        return NotImplemented
+    return decide(">=", to_index(more), to_index(less) + gap)

@@ -11,6 +11,7 @@ import numpy as np
 from eager.ops.op import Op
 from eager.ops.types import Type
 from jit.dims import Dim
+from jit.relations import Relation
 
 #: What a value from outside is: given by the caller, or state found by name.
 ROLES = ("argument", "parameter", "buffer", "optimizer", "stream")
@@ -76,7 +77,8 @@ Value = Input | Const | Node
 class Graph:
     """Values in, nodes in an order of evaluation, values out, and state that is replaced.
 
-    ``updates`` pairs an input with the value it has after the call.
+    ``updates`` pairs an input with the value it has after the call; ``relations`` is what the
+    sizes of every call meet.
     """
 
     inputs: tuple[Input, ...]
@@ -85,6 +87,7 @@ class Graph:
     updates: tuple[tuple[Input, Value], ...] = ()
     dims: tuple[Dim, ...] = ()
     name: str = field(default="graph", compare=False)
+    relations: tuple[Relation, ...] = ()
 
     @property
     def results(self) -> tuple[Value, ...]:

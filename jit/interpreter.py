@@ -10,8 +10,10 @@ import numpy as np
 from eager.ops.errors import GraphError, OpError
 from eager.ops.families import Control
 from eager.ops.types import Type
-from jit.dims import Dim, SymInt, evaluate
+from jit.dims import SymInt, evaluate
 from jit.graph import Const, Graph, Input, Node, Value
+from jit.layout import port_of, ranges_of, rules_of
+from jit.sizes import bind_dims
 
 Array = np.ndarray[Any, Any]
 _REFUSALS = (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError, OpError)
@@ -26,7 +28,7 @@ def interpret(graph: Graph, arrays: Mapping[str, Any] | Sequence[Any]
     refuses its operands, with the user's location.
     """
     given = _arguments(graph, arrays)
-    dims = bind_dims(graph, given)
+    dims = dims_of(graph, given)
     values = run_nodes(graph, given, dims)
 
     def result(value: Value) -> Array:
@@ -58,39 +60,13 @@ def _arguments(graph: Graph, arrays: Mapping[str, Any] | Sequence[Any]) -> dict[
     return {i: np.asarray(arrays[i.name]) for i in graph.inputs}
 
 
-def bind_dims(graph: Graph, given: Mapping[Input, Array]) -> dict[str, int]:
+def dims_of(graph: Graph, given: Mapping[Input, Array]) -> dict[str, int]:
     """The dims by name, found in the shapes of the arguments and checked against them."""
-    known: dict[str, int] = {}
     for i, array in given.items():
         if Type.of(array).dtype is not i.type.dtype or array.ndim != len(i.type.shape):
             raise OpError(f"argument {i.name!r}: wanted {i.type}, got {Type.of(array)}")
-        for size, got in zip(i.type.shape, array.shape, strict=True):
-            name = _plain(size)
-            if name is not None:
-                known.setdefault(name, got)
-    for dim in graph.dims:
-        _check_range(dim, known)
-    for i, array in given.items():
-        wanted = tuple(evaluate(size, known) for size in i.type.shape)
-        if wanted != array.shape:
-            raise OpError(f"argument {i.name!r}: wanted {i.type} with {known}, "
-                          f"got {Type.of(array)}")
-    return known
-
-
-def _plain(size: Any) -> str | None:
-    """The name of a size that is nothing but a dim."""
-    text = repr(size)
-    return text if isinstance(size, SymInt) and text.isidentifier() else None
-
-
-def _check_range(dim: Dim, known: Mapping[str, int]) -> None:
-    if dim.name not in known:
-        raise OpError(f"no argument has the dim {dim.name!r} as a size of its own, so its value "
-                      f"is not known")
-    if not dim.min <= known[dim.name] <= dim.max:
-        raise OpError(f"dim {dim.name!r} is {known[dim.name]}, but was declared in "
-                      f"[{dim.min}, {dim.max}]")
+    return bind_dims([port_of(i.name, i) for i in given], [a.shape for a in given.values()],
+                     ranges_of(graph), rules_of(graph))
 
 
 # --- nodes -------------------------------------------------------------------------------------

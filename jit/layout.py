@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from jit.dims import SymInt
+from jit.graph import Graph
 from jit.kernels.index import Index, Quotient
 
 Size = int | str | list[Any]
@@ -34,6 +35,19 @@ class DimRange:
     name: str
     min: int
     max: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the dims of every call meet: ``left op right``, asked at ``place``.
+
+    An ``==`` whose left is no dim only says where a dim of the user's went.
+    """
+
+    left: Size
+    op: str  #: ``== != >= <=``
+    right: Size
+    place: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,7 @@ class Layout:
     weights: tuple[Weight, ...]
     weights_size: int  #: bytes
     places: tuple[Place, ...]
+    relations: tuple[Rule, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,6 +105,21 @@ def size_expression(size: Any) -> Size:
             term = factor if term == 1 else ["*", term, factor]
         total = term if total == 0 else ["+", total, term]
     return total
+
+
+def port_of(name: str, value: Any) -> Port:
+    """The port of a value of a graph."""
+    return Port(name, value.type.dtype.name, tuple(map(size_expression, value.type.shape)),
+                getattr(value, "role", "argument"))
+
+
+def ranges_of(graph: Graph) -> tuple[DimRange, ...]:
+    return tuple(DimRange(d.name, d.min, d.max) for d in graph.dims)
+
+
+def rules_of(graph: Graph) -> tuple[Rule, ...]:
+    return tuple(Rule(size_expression(r.left), r.op, size_expression(r.right), r.place)
+                 for r in graph.relations)
 
 
 _OPERATIONS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__,

@@ -42,10 +42,11 @@ from jit.kernels.steps import (
     elements,
     walk,
 )
-from jit.layout import DimRange, Layout, Place, Port, Weight, size_expression
+from jit.layout import DimRange, Layout, Place, Port, Weight, rules_of, size_expression
 from jit.passes.fusion import Call, Group, Unit, fuse, is_projection, stored
 from jit.passes.planning import Plan, plan
 from jit.passes.spelling import spell_dims, spoken_size
+from jit.relations import assuming
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Module:
 
 def lower(graph: Graph) -> Module:
     """Lower a graph that the passes have brought to its final form."""
-    return _Assembly(spell_dims(graph), graph.dims).module()
+    spelled = spell_dims(graph)
+    with assuming(spelled.relations):
+        made = _Assembly(spelled, graph.dims).module()
+    return replace(made, layout=replace(made.layout, relations=rules_of(graph)))
 
 
 class _Assembly:

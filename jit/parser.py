@@ -17,7 +17,9 @@ from eager.ops.op import Op
 from eager.ops.types import DTYPES, DType, Type
 from jit.dims import Dim, to_index
 from jit.graph import ROLES, Const, Graph, Input, Node, Value
+from jit.kernels.index import Index, Var
 from jit.lexer import Token, parse_location, tokens_of
+from jit.relations import OPERATORS, Relation
 
 MAX_TEXT = 1 << 26  #: characters
 MAX_DIGITS = 40  #: of one number
@@ -134,6 +136,7 @@ class _Parser:
         values: dict[str, Value] = {}
         inputs = [p for p in self.listed(")", lambda: self.port(values, depth)) if p is not None]
         self.read_dims()
+        relations = self.read_relations(own)
         self.expect("{")
         nodes = []
         while self.token.kind == "value":
@@ -141,7 +144,7 @@ class _Parser:
         outputs, updates = self.results(values)
         self.dims = outer
         return Graph(tuple(inputs), tuple(nodes), outputs, updates, tuple(own),
-                     self.name(name.text))
+                     self.name(name.text), relations)
 
     def find_dims(self, start: int) -> list[Dim]:
         """The dims declared behind the ports, which use them."""
@@ -157,6 +160,9 @@ class _Parser:
     def read_dims(self) -> list[Dim]:
         found: list[Dim] = []
         while self.accept("," if found else "where"):
+            if found and self.tokens[min(self.at + 1, len(self.tokens) - 1)].text != "in":
+                self.at -= 1  # the relations follow
+                break
             token = self.take("word", "the name of a dim")
             self.expect("in")
             low = self.integer("the smallest size")
@@ -169,6 +175,22 @@ class _Parser:
             except TraceError as e:
                 raise self.error(str(e), token) from None
         return found
+
+    def read_relations(self, dims: list[Dim]) -> tuple[Relation, ...]:
+        """``rows >= 3, other == rows``, each with its place in a comment."""
+        found: list[Relation] = []
+        while dims and self.accept(","):
+            token = self.token
+            defines = token.kind == "word" and token.text not in self.dims
+            left = Index.of(Var(self.take("word", "a dim").text)) if defines else (
+                to_index(self.size(0)))
+            op = self.take("mark", "one of == != >= <=")
+            if op.text not in OPERATORS or (defines and op.text != "=="):
+                self.fail("==" if defines else "one of == != >= <=", op)
+            right = to_index(self.size(0))
+            line = self.tokens[self.at - 1].line
+            found.append(Relation(left, op.text, right, self.comments.get(line, "")))
+        return tuple(found)
 
     def port(self, values: dict[str, Value], depth: int) -> Input | None:
         if self.token.kind == "const" and not depth:

@@ -76,11 +76,21 @@ def _header(graph: Graph, consts: list[str], indent: int) -> list[str]:
     ports = [f"%{_name(i.name)}: {i.type}" + (f" {i.role}" if i.role != "argument" else "")
              for i in graph.inputs] + consts
     dims = ", ".join(f"{d.name} in {d.min}..{d.max}" for d in graph.dims)
+    if graph.relations:
+        return [f"{_name(graph.name)}(", *(f"    {p}," for p in ports), f") where {dims},",
+                *_relations(graph), "{"]
     tail = f") where {dims} {{" if dims else ") {"
     whole = f"{_name(graph.name)}({', '.join(ports)}{tail}"
     if len(whole) + indent <= WIDTH:
         return [whole]
     return [f"{_name(graph.name)}(", *(f"    {p}," for p in ports), tail]
+
+
+def _relations(graph: Graph) -> list[str]:
+    """One a line, so that each has its place behind it."""
+    last = len(graph.relations) - 1
+    return [f"    {r}{',' if k < last else ''}" + (f"  # {r.place}" if r.place else "")
+            for k, r in enumerate(graph.relations)]
 
 
 def _const_port(const: Const, consts: dict[Const, str]) -> str:

@@ -18,7 +18,8 @@ from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from jit import pytree
 from jit.arguments import array_of, bind, dynamic_sizes, make_inputs, name_leaves, signature_of
-from jit.dims import Dim, SymInt
+from jit.assumptions import Assumptions
+from jit.dims import SymInt
 from jit.grads import Grads, zeros_as_grads
 from jit.graph import Const, Graph, Input, Value
 from jit.pytree import Spec
@@ -92,15 +93,26 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     signature = signature_of(fn)
     bound = bind(signature, args, kwargs or {})
     names, leaves, in_spec = name_leaves(bound)
-    sizes, dims = dynamic_sizes(bound, names, leaves, dynamic_shapes)
+    shapes, assumed = dynamic_sizes(bound, names, leaves, dynamic_shapes)
+    return assumed.settle(lambda: _attempt(fn, state, signature, (names, leaves, in_spec), shapes,
+                                           assumed))
+
+
+def _attempt(fn: Callable[..., Any], state: Sequence[Any], signature: inspect.Signature,
+             arguments: tuple[list[str], list[Any], Spec], shapes: list[tuple[Any, ...]],
+             assumed: Assumptions) -> tuple[Traced, list[Any]]:
+    """A trace under what is assumed of the sizes so far."""
+    names, leaves, in_spec = arguments
     stateful = find_stateful(fn, state)
     restorers = [s.snapshot() for s in stateful]
     recorder = Recorder(_state_names(stateful, names))
+    assumed.locate = recorder.location
     try:
         for s in stateful:
             for _, _, tensor in s.traced_state():
                 recorder.remember(tensor)
-        inputs, handles = make_inputs(recorder, names, leaves, sizes)
+        inputs, handles = make_inputs(recorder, names, leaves,
+                                      [assumed.shape(s) for s in shapes])
         call = pytree.unflatten(in_spec, iter(handles))
         with mode_set(recorder=recorder):
             out = fn(*call[0], **call[1])
@@ -108,7 +120,7 @@ def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
         if recorder.refused is not None:
             raise recorder.refused
         grads = recorder.leave_grads()
-        graph = _graph(recorder, inputs, handles, values, dims,
+        graph = _graph(recorder, inputs, handles, values, assumed,
                        getattr(fn, "__name__", type(fn).__name__))
     finally:
         recorder.restore()
@@ -163,7 +175,7 @@ def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
 
 
 def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
-           values: list[Value], dims: tuple[Dim, ...], name: str) -> Graph:
+           values: list[Value], assumed: Assumptions, name: str) -> Graph:
     """The graph, with the state that it reads or replaces as further inputs."""
     updates = []
     for key, (made, _) in recorder.state.items():
@@ -176,8 +188,8 @@ def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
     used = {a for n in recorder.nodes for a in n.args} | set(values) | {
         v for _, v in updates} | {i for i, _ in updates}
     state = [made for made, _ in recorder.state.values() if made in used]
-    return Graph((*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates), dims,
-                 name)
+    return Graph((*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates),
+                 tuple(assumed.dims.values()), name, tuple(assumed.relations))
 
 
 def _refuse_shared(recorder: Recorder) -> None:

@@ -9,6 +9,7 @@ from eager.ops.families import Control
 from eager.ops.types import BOOL
 from jit.dims import same_type, to_index
 from jit.graph import ROLES, Const, Graph, Input, Node, Value
+from jit.relations import assuming
 from jit.text import lines_of
 
 CONTEXT = 5  #: lines shown before and after a fault
@@ -20,7 +21,8 @@ def verify(graph: Graph) -> Graph:
     keep their inputs' types.  Raises GraphError with the lines round the fault.
     """
     try:
-        _Scope(graph, {}).check()
+        with assuming(graph.relations):
+            _Scope(graph, {}).check()
     except _Fault as fault:
         raise GraphError(_words(graph, fault)) from None
     return graph
@@ -56,6 +58,7 @@ class _Scope:
 
     def check(self) -> None:
         self.check_inputs()
+        self.check_relations()
         for node in self.graph.nodes:
             self.check_node(node)
             self.defined.add(node)
@@ -72,6 +75,15 @@ class _Scope:
                 raise _Fault(f"input {i.name!r} has the role {i.role!r}; "
                              f"wanted one of {', '.join(ROLES)}")
             self.check_dims(i.type, f"input {i.name!r}")
+
+    def check_relations(self) -> None:
+        dims = self.graph.dims
+        for r in self.graph.relations:
+            used = r.right.variables() | (set() if r.defines(dims) else r.left.variables())
+            unknown = used - {d.name for d in dims}
+            if unknown:
+                raise _Fault(f"the relation {r} names {', '.join(sorted(unknown))}, which the "
+                             f"graph does not declare")
 
     def check_dims(self, type_: Any, what: str, node: Node | None = None) -> None:
         for t in type_ if isinstance(type_, tuple) else (type_,):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import native
 from .errors import ArtifactError
-from .format import DTYPES, PUBLIC, evaluate, shape_words
+from .format import DTYPES, PUBLIC, RELATIONS, shape_words, value_of, words
 from .tensors import Array, count
 
 TYPE_CHECKING = False
@@ -98,23 +98,55 @@ def refuse_overlap(arguments: list[Argument], written: list[str]) -> None:
                                     f"of them")
 
 
-def bind_dims(arguments: list[Argument], ranges: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """The sizes of the dims; ArtifactError where one is out of range, or two disagree."""
+def bind_dims(arguments: list[Argument], entry: dict[str, Any]) -> dict[str, int]:
+    """The sizes of the dims; ArtifactError where a size differs from its port's, a dim is out of
+    range, or a relation between sizes does not hold."""
     dims: dict[str, int] = {}
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[Argument, str]] = {}
+    for plain in (True, False):
+        for a in arguments:
+            for axis, (want, got) in enumerate(zip(a.port["shape"], a.shape, strict=True)):
+                c, name, k = _affine(want) or (0, "", 0)
+                if c and isinstance(want, str) is plain and (got - k) % c == 0 and (
+                        name not in dims):
+                    dims[name], owners[name] = (got - k) // c, (a, f"dim {axis} is {got}")
+    for d in entry["dims"]:
+        if d["name"] not in dims:
+            wanted = ", ".join(shape_words(a.port["shape"]) for a in arguments)
+            got = ", ".join(str(list(a.shape)) for a in arguments)
+            raise ArtifactError(f"no size makes {d['name']!r} a whole number: wanted shapes "
+                                f"{wanted}, got {got}")
     for a in arguments:
         for axis, (want, got) in enumerate(zip(a.port["shape"], a.shape, strict=True)):
-            if not isinstance(want, str):
-                continue
-            low, high = ranges[want]["min"], ranges[want]["max"]
-            if not low <= got <= high:
-                raise a.wrong(f"dim {axis} is {got}, and {want!r} lies in [{low}, {high}]")
-            if dims.setdefault(want, got) != got:
+            if isinstance(want, str) and dims[want] != got:
                 raise a.wrong(f"dim {axis} is {got}, and {want!r} is {dims[want]} in "
-                              f"{owners[want]!r}")
-            owners.setdefault(want, a.port["name"])
-    for a in arguments:
-        for axis, (want, got) in enumerate(zip(a.port["shape"], a.shape, strict=True)):
-            if not isinstance(want, str) and evaluate(want, dims) != got:
-                raise a.wrong(f"dim {axis} is {got}, wanted {evaluate(want, dims)}")
+                              f"{owners[want][0].port['name']!r}")
+            if value_of(want, dims) != got:
+                raise a.wrong(f"dim {axis} is {got}, wanted {value_of(want, dims)}")
+    for rule in entry["relations"]:
+        if not _holds(rule, dims):
+            place = f" (asked at {rule['place']})" if rule["place"] else ""
+            raise ArtifactError(
+                f"the program is for {words(rule['left'])} {rule['op']} {words(rule['right'])}"
+                f"{place}, got {', '.join(f'{n} = {d}' for n, d in dims.items())}")
+    for d in entry["dims"]:
+        a, got = owners[d["name"]]
+        if not d["min"] <= dims[d["name"]] <= d["max"]:
+            raise a.wrong(f"{got}, and {d['name']!r} lies in [{d['min']}, {d['max']}]")
     return dims
+
+
+def _affine(size: Any) -> tuple[int, str, int] | None:
+    """``(c, d, k)`` of a size ``c * d + k``."""
+    c, k = 1, 0
+    if isinstance(size, list) and size[0] == "+" and isinstance(size[2], int):
+        _, size, k = size
+    if isinstance(size, list) and size[0] == "*" and isinstance(size[1], int) and size[1]:
+        _, c, size = size
+    return (c, size, k) if isinstance(size, str) else None
+
+
+def _holds(rule: dict[str, Any], dims: dict[str, int]) -> bool:
+    if isinstance(rule["left"], str) and rule["left"] not in dims:
+        return True  # a name for a size; the shapes see to it
+    return RELATIONS[rule["op"]](value_of(rule["left"], dims), value_of(rule["right"], dims))

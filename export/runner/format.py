@@ -62,24 +62,27 @@ MOST_DIMS = 32
 _DEEP = 32  #: nesting of a size expression
 _OPERATIONS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__,
                "%": int.__mod__}
+#: How sizes may be related.
+RELATIONS = {"==": int.__eq__, "!=": int.__ne__, ">=": int.__ge__, "<=": int.__le__}
 
 
 # --- sizes -------------------------------------------------------------------------------------
 def evaluate(size: Size, dims: dict[str, int]) -> int:
     """The number of a size expression; ArtifactError where it is no size."""
-    value = size if isinstance(size, int) else _evaluate(size, dims)
+    value = size if isinstance(size, int) else value_of(size, dims)
     if not 0 <= value <= _MOST:
         raise ArtifactError(f"the size {words(size)} is {value} where "
                             f"{', '.join(f'{n} = {d}' for n, d in dims.items())}")
     return value
 
 
-def _evaluate(size: Size, dims: dict[str, int]) -> int:
+def value_of(size: Size, dims: dict[str, int]) -> int:
+    """The number of an expression, which may be negative."""
     if isinstance(size, int):
         return size
     if isinstance(size, str):
         return dims[size]
-    left, right = _evaluate(size[1], dims), _evaluate(size[2], dims)
+    left, right = value_of(size[1], dims), value_of(size[2], dims)
     if right == 0 and size[0] in ("//", "%"):
         raise ArtifactError(f"the size {words(size)} divides by zero")
     return _OPERATIONS[size[0]](left, right)
@@ -170,9 +173,29 @@ def _check_entry(entry: dict[str, Any], name: str) -> None:
     for place in _need(entry.get("places"), list, "places"):
         _need(_need(place, dict, "a place").get("op"), str, "op of a place")
         _need(place.get("location"), str, "location of a place")
-    known = {s for p in entry["inputs"] for s in p["shape"] if isinstance(s, str)}
+    for rule in _need(entry.get("relations"), list, "relations"):
+        _check_relation(_need(rule, dict, "a relation"), dims)
+    known = {n for p in entry["inputs"] for s in p["shape"] for n in _names(s)}
     if dims - known:
         raise ArtifactError(f"manifest: no input has dim {min(dims - known)!r} as a size")
+
+
+def _check_relation(rule: dict[str, Any], dims: set[str]) -> None:
+    op, left = _need(rule.get("op"), str, "op of a relation"), rule.get("left")
+    if op not in RELATIONS:
+        raise ArtifactError(f"manifest: a relation of sizes is one of {', '.join(RELATIONS)}, got "
+                            f"{op!r:.40}")
+    if not (isinstance(left, str) and op == "=="):  # else a name for the right side
+        _check_size(left, dims, 0)
+    _check_size(rule.get("right"), dims, 0)
+    _need(rule.get("place"), str, "place of a relation")
+
+
+def _names(size: Size) -> set[str]:
+    """The dims of a size that has been checked."""
+    if isinstance(size, list):
+        return _names(size[1]) | _names(size[2])
+    return {size} if isinstance(size, str) else set()
 
 
 def _named(entry: dict[str, Any], kind: str, name: str) -> list[dict[str, Any]]:

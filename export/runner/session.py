@@ -57,7 +57,6 @@ class Runner:
         self.inputs, self.outputs = self._entry["inputs"], self._entry["outputs"]
         self.dims: list[dict[str, Any]] = self._entry["dims"]
         self.writes: list[str] = self._entry["writes"]
-        self._ranges = {d["name"]: d for d in self.dims}
         if not trust:
             raise ArtifactError(
                 f"{self.path}: holds native code, and running it means trusting whoever wrote it. "
@@ -183,7 +182,7 @@ class Runner:
 
     def _call(self, arguments: list[Argument], state: Mapping[str, Array]) -> list[Array]:
         """Run the native code on checked arguments; it reads and writes ``state``."""
-        dims = bind_dims(arguments, self._ranges)
+        dims = bind_dims(arguments, self._entry)
         results = [self._result(p, dims) for p in self.outputs]
         arena = self._take_arena(evaluate(self._entry["arena"], dims))
         try:

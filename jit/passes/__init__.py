@@ -15,6 +15,7 @@ from jit.passes.folding import fold_constants
 from jit.passes.regions import Pass
 from jit.passes.scaling import scale_weights
 from jit.passes.simplification import simplify
+from jit.relations import assuming
 from jit.verifier import verify
 
 PIPELINE: tuple[Pass, ...] = (
@@ -39,7 +40,8 @@ def stages(graph: Graph, passes: Sequence[Pass] = PIPELINE,
     """
     yield _checked(Stage("trace", graph), check)
     for one in passes:
-        graph = one(graph)
+        with assuming(graph.relations):
+            graph = one(graph)
         yield _checked(Stage(one.__name__, graph), check)
 
 

@@ -23,7 +23,8 @@ def spell_dims(graph: Graph) -> Graph:
     dims = tuple(Dim(d.name + SUFFIX, d.min, d.max) for d in graph.dims)
     names = {d.name: Index.of(Var(new.name, None, new.min, new.max))
              for d, new in zip(graph.dims, dims, strict=True)}
-    return replace(_Speller(names).graph(graph), dims=dims) if dims else graph
+    return replace(_Speller(names).graph(graph), dims=dims, relations=tuple(
+        r.substitute(names) for r in graph.relations)) if dims else graph
 
 
 def spoken_size(size: Index) -> Index:

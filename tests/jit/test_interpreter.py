@@ -55,9 +55,9 @@ def test_results_share_no_memory_with_arguments() -> None:
     (lambda a: {"x": a[0], "y": a[1], "v": a[2]}, "takes x, y, w, got x, y, v"),
     (lambda a: [a[0].astype(np.float64), *a[1:]], r"wanted f32\[n, 4\], got f64\[2, 4\]"),
     (lambda a: [a[0][0], *a[1:]], r"wanted f32\[n, 4\], got f32\[4\]"),
-    (lambda a: [a[0], a[1][:3], a[2]], r"argument 'y': wanted f32\[2 \* n\] with \{'n': 2\}"),
-    (lambda a: [a[0], a[1], a[2][:1]], r"argument 'w': wanted f32\[4\]"),
-    (lambda a: [a[0][:0], a[1][:0], a[2]], r"dim 'n' is 0, but was declared in \[1, 8\]"),
+    (lambda a: [a[0], a[1][:3], a[2]], r"argument 'y': dim 0 is 3, wanted \(2 \* n\)"),
+    (lambda a: [a[0], a[1], a[2][:1]], r"argument 'w': wanted shape \[4\]"),
+    (lambda a: [a[0][:0], a[1][:0], a[2]], r"dim 0 is 0, but 'n' was declared in \[1, 8\]"),
 ])
 def test_arguments_are_checked(change: Any, words: str) -> None:
     with pytest.raises(OpError, match=words):
@@ -65,7 +65,7 @@ def test_arguments_are_checked(change: Any, words: str) -> None:
 
 
 def test_a_dim_must_be_the_size_of_something() -> None:
-    graph = parse_graph("graph(%x: f32[2 * n]) where n in 0..9 { return %x }")
+    graph = parse_graph("graph(%x: f32[n * n]) where n in 0..9 { return %x }")
     with pytest.raises(OpError, match="no argument has the dim 'n' as a size of its own"):
         interpret(graph, [np.ones(4, np.float32)])
 

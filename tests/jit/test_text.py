@@ -53,6 +53,17 @@ graph(%x: f32[n, 2 * n + 1, ((n + 1) // 2), 3 * a * n - 7]) where n in 0..9, a i
   return %0, %1, %2, %3
 }"""
 
+RELATIONS = """\
+graph(
+    %x: f32[2 * n, k],
+) where n in 1..9, k in 0..4096,
+    m == 2 * n,  # a.py:3 f
+    n + k <= 4096,  # a.py:4 f
+    k != 7
+{
+  return %x
+}"""
+
 CONSTANTS = """\
 graph() {
   %0 = add(true:bool, false:bool) : bool[]
@@ -66,8 +77,8 @@ graph() {
 }"""
 
 
-@pytest.mark.parametrize("text", [MODEL, REGIONS, SIZES, CONSTANTS],
-                         ids=["model", "regions", "sizes", "constants"])
+@pytest.mark.parametrize("text", [MODEL, REGIONS, SIZES, RELATIONS, CONSTANTS],
+                         ids=["model", "regions", "sizes", "relations", "constants"])
 def test_text_graph_text(text: str) -> None:
     consts = [np.ones(2, np.float32)] if "@0" in text else []
     assert print_graph(parse_graph(text, consts)) == text
