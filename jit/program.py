@@ -103,6 +103,13 @@ class Program:
         return report(self.traced)
 
     @property
+    def code(self) -> Any:
+        """The traced graph as Python that runs: text, and a function made of it."""
+        from jit.report.source import code_of
+
+        return code_of(self.graph)
+
+    @property
     def history(self) -> Any:
         """What each pass made of the graph: names, nodes before and after, differences."""
         from jit.report.changes import changes_of
