@@ -73,6 +73,7 @@ class Module:
     layout: Layout
     state: tuple[Input, ...]  #: written state, in the order of ``ej_call.state``
     aliases: dict[Value, Value]  #: what the inputs of regions stand for
+    work: tuple[tuple[Unit, tuple[Action, ...]], ...]  #: what each unit became, inner ones first
 
 
 def lower(graph: Graph) -> Module:
@@ -91,6 +92,7 @@ class _Assembly:
         self.kernels: dict[str, Kernel] = {}
         self.alias: dict[Value, Value] = {}
         self.packs: dict[tuple[int, str], Weights] = {}
+        self.work: list[tuple[Unit, tuple[Action, ...]]] = []
         self.zero = 0
         self.zero_memory = Scratch("zeros", F32, Index.of(0))
         self.written = {i for i, _ in graph.updates}
@@ -146,7 +148,9 @@ class _Assembly:
         made: set[Value] = set()  #: inline values that are in memory by then
         found: list[Action] = []
         for unit in units:
-            found += self._unit(unit, needed, frozenset(made))
+            steps = tuple(self._unit(unit, needed, frozenset(made)))
+            self.work.append((unit, steps))
+            found += steps
             made |= {n for n in unit.nodes if is_inline(n)}
         return found
 
@@ -343,7 +347,7 @@ class _Assembly:
                   for h in held),
             last.offset + -(-last.size // 64) * 64 if last else 0, tuple(places))
         return Module(graph, tuple(self.kernels.values()), driver, tuple(sorted(used)), held,
-                      layout, self.state, self.alias)
+                      layout, self.state, self.alias, tuple(self.work))
 
 
 def _weight_name(held: Held) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -63,6 +64,11 @@ class Program:
         self._call = traced.grads.around(self._binding.call)
         self._plain = _plain_arguments(self.in_spec)
         self._single = self.out_spec.kind == "leaf"
+        folder = os.environ.get("EAGER_JIT_DUMP")
+        if folder:
+            from jit.report.dump import dump
+
+            dump(self, folder)
 
     # --- what it is ----------------------------------------------------------------------------
     @property
@@ -101,6 +107,12 @@ class Program:
         from jit.report.findings import report
 
         return report(self.traced)
+
+    def explain(self) -> str:
+        """What each pass did, which nodes share a kernel and why not more, and what it costs."""
+        from jit.report.explanation import explanation
+
+        return explanation(self._binding.module, self.history)
 
     @property
     def code(self) -> Any:
