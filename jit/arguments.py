@@ -92,7 +92,7 @@ def make_inputs(recorder: Recorder, names: list[str], leaves: list[Any],
 def dynamic_sizes(bound: inspect.BoundArguments, names: list[str], leaves: list[Any],
                   dynamic_shapes: Any) -> tuple[list[tuple[Any, ...]], Assumptions]:
     """The shape of every argument with its dynamic sizes; all dims, with the example's sizes."""
-    wanted = _by_name(bound, dynamic_shapes)
+    wanted = dims_by_name(bound, dynamic_shapes)
     dims: dict[str, Dim] = {}
     shapes = []
     for name, leaf in zip(names, leaves, strict=True):
@@ -142,7 +142,7 @@ def _example_sizes(names: list[str], leaves: list[Any], shapes: list[tuple[Any, 
         raise TraceError(f"the example does not fit dynamic_shapes: {error}") from None
 
 
-def _by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, dict[Any, Any]]:
+def dims_by_name(bound: inspect.BoundArguments, dynamic_shapes: Any) -> dict[str, dict[Any, Any]]:
     """``{leaf name: {axis: Dim}}`` from a nest that mirrors the arguments."""
     if dynamic_shapes is None:
         return {}

@@ -26,17 +26,24 @@ from jit.passes.regions import Pass
 from jit.passes.weights import hoist
 from jit.pytree import Spec
 from jit.recorder import Finding
+from jit.samples import infer_dims
 from jit.tracer import Traced, trace_graph
 
 
 def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *,
-          dynamic_shapes: Any = None, state: Sequence[Any] = ()) -> Program:
+          dynamic_shapes: Any = None, state: Sequence[Any] = (),
+          examples: Sequence[Sequence[Any]] = ()) -> Program:
     """Trace ``fn(*args, **kwargs)`` and compile what it does.
 
     Nothing is computed while tracing, and parameters, buffers, optimiser state and random
-    streams are left as found.  ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}``.
+    streams are left as found.  ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}``; or
+    ``examples`` are more tuples of arguments, and every size that differs among them is dynamic.
     Raises TraceError where the function does what a program cannot say, with the line.
     """
+    if examples:
+        if dynamic_shapes is not None:
+            raise TraceError("give dynamic_shapes, or examples that show them, not both")
+        dynamic_shapes = infer_dims(fn, (args, *examples), kwargs or {})
     return Program(trace_graph(fn, args, kwargs, dynamic_shapes, state))
 
 

@@ -68,6 +68,8 @@ def _reached(value: Any) -> Iterator[Any]:
         yield from value
     elif isinstance(value, dict):
         yield from value.values()
+    elif hasattr(value, "__wrapped__"):
+        yield value.__wrapped__
 
 
 def _behind_function(fn: types.FunctionType) -> Iterator[Any]:

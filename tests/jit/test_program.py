@@ -412,25 +412,3 @@ def test_threads_may_call_one_program() -> None:
     for t in threads:
         t.join()
     assert not wrong
-
-
-# --- jit.compile -------------------------------------------------------------------------------
-def test_compile_makes_a_program_for_each_shape() -> None:
-    @jit.compile
-    def double(x: Tensor, scale: float = 2.0) -> Tensor:
-        """Twice."""
-        return x * scale
-
-    for shape in ((3,), (4,), (3,)):
-        x = floats(*shape)
-        close(double(x), x * 2)
-    close(double(floats(3) * 0, 3.0), np.zeros(3, np.float32))
-    assert len(double.programs) == 3 and double.__doc__ == "Twice."
-    assert double.program(floats(3)) is double.program(floats(3))
-
-
-def test_compile_says_when_shapes_never_end() -> None:
-    double = jit.compile(lambda x: x * 2, max_variants=2)
-    double(floats(1)), double(floats(2))
-    with pytest.raises(TraceError, match=r"2 different sets.*dynamic_shapes"):
-        double(floats(3))
