@@ -65,14 +65,15 @@ class Lowering:
     def _is_inner(self, node: Node) -> bool:
         return self.group.level(node) == "inner"
 
-    def _members_read(self, node: Node) -> set[Node]:
-        found: set[Node] = set()
+    def _members_read(self, node: Node) -> dict[Node, None]:
+        """The nodes of the group that a node reads, in an order that every process has."""
+        found: dict[Node, None] = {}
         stack: list[Value] = list(node.args)
         while stack:
             v = stack.pop()
             if v in self.members:
                 assert isinstance(v, Node)
-                found.add(v)
+                found[v] = None
             elif isinstance(v, Node) and is_inline(v):
                 stack.extend(v.args)
         return found

@@ -219,7 +219,7 @@ class Fuser:
     def _unite(self, group: Group) -> None:
         """Take in element-wise groups over the same domain that this one waits for directly:
         ``f(x) * g(x)`` is one loop."""
-        for other in list(group.deps):
+        for other in [u for u in self.units if u in group.deps]:  # a set has no order
             if not (isinstance(other, Group) and same_shape(other.domain, group.domain)
                     and not other.reduced and not group.columns
                     and not is_inline(other.nodes[0])):

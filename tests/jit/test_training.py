@@ -9,6 +9,8 @@ import pytest
 
 import eager
 from eager.engine.streams import default_generator
+from jit.lowering import lower
+from jit.passes import PIPELINE, prepare
 from jit.tracer import Traced, trace_graph
 from tests.replay import Compiled, Replay
 from tests.trainings import TRAININGS, Training
@@ -102,3 +104,11 @@ def test_a_hundred_compiled_steps(name: str) -> None:
     assert wanted[-1] < wanted[0] and np.abs(found - wanted).max() < 1e-5
     found, wanted, gap = follow(name, Compiled, eager.float64, 100)
     assert np.abs(found - wanted).max() < 1e-8 and gap < 1e-8
+
+
+def test_a_graph_is_lowered_the_same_way_each_time() -> None:
+    """Code is cached under its text: the order of a set would make it anew in every process."""
+    mine = made("transformer", batch=2)
+    graphs = [prepare(trace_graph(mine.step, mine.batch(0)).graph, PIPELINE) for _ in range(2)]
+    first, second = ((m.driver, [k.source for k in m.kernels]) for m in map(lower, graphs))
+    assert first == second
