@@ -66,7 +66,10 @@ def agrees(fn: Callable[..., Any], *calls: Sequence[Any], rtol: float = 1e-6, at
         mine, its = _copied(args), _copied(args)
         got = replay(*its)
         close((got, its), (fn(*mine), mine), rtol, atol)
-        close(list(replay.state.values()), [t for _, t in traced.state], rtol, atol)
+        # What the function added to is by now the gradient of its owner.
+        grads = {id(held): owner.grad for owner, held in traced.grads.kept}
+        close(list(replay.state.values()), [grads.get(id(t), t) for _, t in traced.state],
+              rtol, atol)
     return traced
 
 
