@@ -10,6 +10,7 @@ _HOMES = {
     "jit.dims": ("Dim", "SymInt"),
     "jit.control": ("cond",),
     "jit.comparison": ("diff",),
+    "jit.bisection": ("bisect",),
     "jit.compiled": ("compile",),
     "eager.ops.errors": ("CompileError", "GraphError", "OpError", "TraceError"),
 }

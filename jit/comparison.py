@@ -40,7 +40,7 @@ def diff(a: Any, b: Any) -> Difference:
     """What graph ``b`` computes otherwise than ``a``: programs, traces or graphs.
 
     Of programs and traces the traced graphs are compared: inputs with their types and roles,
-    dims, nodes, results and updates.  Constants are compared by their bytes.
+    dims, relations, nodes, results and updates.  Constants are compared by their bytes.
     """
     first, second = _graph_of(a), _graph_of(b)
     keys = _Keys()
@@ -86,6 +86,7 @@ class _Keys:
                 tuple(self.of_graph(r, region=True) for r in node.regions)))
         return (tuple(known[i] for i in graph.inputs if region or i.role == "argument"),
                 tuple(sorted(known[i] for i in graph.inputs)), graph.dims,
+                tuple(map(str, graph.relations)),
                 tuple(sorted(known[n] for n in graph.nodes)), tuple(map(of, graph.outputs)),
                 tuple(sorted((known[i], of(v)) for i, v in graph.updates)))
 
@@ -116,9 +117,10 @@ _Pair = tuple[_Row | None, _Row | None]
 
 
 def _rows(graph: Graph) -> list[_Row]:
-    """A row for each input, dim, node, result and update."""
+    """A row for each input, dim, relation, node, result and update."""
     ports = [f"  %{i.name}: {i.type} {i.role}" for i in graph.inputs]
     ports += [f"  {d.name} in {d.min}..{d.max}" for d in graph.dims]
+    ports += [f"  {r}" for r in graph.relations]
     lines = lines_of(graph)
     body = next(k for k, line in enumerate(lines) if line.text.endswith("{")) + 1
     return [*(_Row(Line(text), text) for text in ports), *map(_row, lines[body:-1])]

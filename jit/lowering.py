@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +74,11 @@ class Module:
     state: tuple[Input, ...]  #: written state, in the order of ``ej_call.state``
     aliases: dict[Value, Value]  #: what the inputs of regions stand for
     work: tuple[tuple[Unit, tuple[Action, ...]], ...]  #: what each unit became, inner ones first
+
+    def edited(self, sources: Mapping[str, str]) -> Module:
+        """The module with the sources of kernels (``ej_program``: of the driver) replaced."""
+        kernels = tuple(replace(k, source=sources.get(k.name, k.source)) for k in self.kernels)
+        return replace(self, kernels=kernels, driver=sources.get("ej_program", self.driver))
 
 
 def lower(graph: Graph) -> Module:

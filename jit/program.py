@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +17,11 @@ from jit.binding import Binding
 from jit.graph import Graph
 from jit.interpreter import interpret
 from jit.layout import Layout
-from jit.lowering import Module, lower
+from jit.lowering import lower
 from jit.packing import checked
 from jit.passes import PIPELINE, prepare
-from jit.passes.dce import eliminate_dead
 from jit.passes.regions import Pass
-from jit.passes.weights import hoist
+from jit.passes.weights import split
 from jit.pytree import Spec
 from jit.recorder import Finding
 from jit.samples import infer_dims
@@ -62,11 +60,10 @@ class Program:
         self.graph: Graph = traced.graph
         self.level = level or host_level()
         self.passes = tuple(passes)
-        prologue, main = hoist(prepare(traced.graph, self.passes))
-        self._main = _used_inputs(eliminate_dead(main), prologue)
-        self._edits = dict(edits or {})
+        prologue, self._main = split(prepare(traced.graph, self.passes))
+        self.edits = dict(edits or {})
         self._state = {i.name: t for i, t in traced.state}
-        self._binding = Binding(_edited(lower(self._main), self._edits), prologue, self._state,
+        self._binding = Binding(lower(self._main).edited(self.edits), prologue, self._state,
                                 self.level)
         self._call = traced.grads.around(self._binding.call)
         self._plain = _plain_arguments(self.in_spec)
@@ -107,7 +104,7 @@ class Program:
         """The same program with the source of one kernel (or the driver) replaced."""
         if name not in self.kernels:
             raise TraceError(f"there is no kernel {name!r}; there are {', '.join(self.kernels)}")
-        return Program(self.traced, {**self._edits, name: source}, self.level, self.passes)
+        return Program(self.traced, {**self.edits, name: source}, self.level, self.passes)
 
     def report(self) -> str:
         """Everything the trace captured, guarded, wrote and drew, with its origin."""
@@ -172,7 +169,7 @@ class Program:
         if MODE.get().recorder is not None:
             raise TraceError("a compiled program is called inside a trace; call the function that "
                              "it was traced from, so that the trace sees what it does")
-        leaves = self._leaves(args, kwargs)
+        leaves = self.leaves(args, kwargs)
         if MODE.get().grad:
             for port, leaf in zip(self.layout.inputs, leaves, strict=False):
                 if isinstance(leaf, Tensor) and leaf._needs:
@@ -181,7 +178,7 @@ class Program:
                                   f"under eager.no_grad(), or trace the whole training step")
         return self._wrap(self._call(*(_as_array(x) for x in leaves)))
 
-    def _leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    def leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         try:
             bound = self.traced.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -254,17 +251,3 @@ def _plain_arguments(spec: Spec) -> int:
     if keywords.children or any(c.kind != "leaf" for c in positional.children):
         return -1
     return len(positional.children)
-
-
-def _used_inputs(main: Graph, prologue: Graph) -> Graph:
-    """The graph without state that only the prologue reads; its results stay last."""
-    used = {a for n in main.nodes for a in n.args} | set(main.results) | {
-        i for i, _ in main.updates}
-    folded = main.inputs[len(main.inputs) - len(prologue.outputs):] if prologue.outputs else ()
-    return replace(main, inputs=tuple(
-        i for i in main.inputs if i.role == "argument" or i in used or i in folded))
-
-
-def _edited(module: Module, edits: Mapping[str, str]) -> Module:
-    kernels = tuple(replace(k, source=edits.get(k.name, k.source)) for k in module.kernels)
-    return replace(module, kernels=kernels, driver=edits.get("ej_program", module.driver))

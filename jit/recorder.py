@@ -334,12 +334,16 @@ class Recorder:
     # --- places --------------------------------------------------------------------------------
     def location(self) -> Location:
         """The innermost frame that is the user's, and the module path there."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and _is_passed_over(frame.f_code.co_filename):
-            frame = frame.f_back
-        code = frame.f_code
-        return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name,
-                        MODE.get().scope)
+        return location_here()
+
+
+def location_here() -> Location:
+    """The innermost frame that is the user's, and the module path there."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_passed_over(frame.f_code.co_filename):
+        frame = frame.f_back
+    code = frame.f_code
+    return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name, MODE.get().scope)
 
 
 def _is_passed_over(file: str) -> bool:

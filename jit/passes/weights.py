@@ -59,6 +59,17 @@ def hoist(graph: Graph) -> tuple[Graph, Graph]:
     return _part_for(graph, tuple(chosen)), main
 
 
+def split(graph: Graph) -> tuple[Graph, Graph]:
+    """The same, and ``main`` without state that the prologue alone reads; arguments stay."""
+    prologue, main = hoist(graph)
+    main = eliminate_dead(main)
+    folded = main.inputs[len(main.inputs) - len(prologue.outputs):]
+    used = {a for n in main.nodes for a in n.args} | set(main.results) | {
+        i for i, _ in main.updates} | set(folded)
+    return prologue, replace(main, inputs=tuple(
+        i for i in main.inputs if i.role == "argument" or i in used))
+
+
 def _chosen(graph: Graph, fixed: set[Value]) -> list[Node]:
     """The weight-only nodes that the rest of the graph reads, through views."""
     found: dict[Node, None] = {}

@@ -11,9 +11,8 @@ from typing import overload
 from jit.comparison import Difference, diff
 from jit.graph import Graph, walk
 from jit.passes import Stage, stages
-from jit.passes.dce import eliminate_dead
 from jit.passes.regions import Pass
-from jit.passes.weights import hoist
+from jit.passes.weights import split
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,6 @@ class History(Sequence[Change]):
 def changes_of(graph: Graph, passes: Sequence[Pass]) -> History:
     """What ``passes`` and, at the end, `hoist` make of a traced graph."""
     found = list(stages(graph, passes))
-    _, main = hoist(found[-1].graph)
-    found.append(Stage("hoist", eliminate_dead(main)))
+    found.append(Stage("hoist", split(found[-1].graph)[1]))
     return History([Change(b.name, a.graph, b.graph)
                     for a, b in pairwise(found)])

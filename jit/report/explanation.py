@@ -20,12 +20,12 @@ from jit.kernels.index import Index
 from jit.kernels.reading import is_inline, same_shape
 from jit.kernels.steps import Action, Branch, Loop, Memory, Scratch, Step, Weights, bytes_of
 from jit.kernels.steps import elements as elements_of
-from jit.layout import Size
 from jit.lowering import Module
 from jit.passes.fusion import Call, Unit
 from jit.passes.spelling import spoken_size
 from jit.passes.weights import hoist
 from jit.report.changes import Change, History
+from jit.sizes import size_words
 
 NOTHING = Index(())
 
@@ -227,14 +227,7 @@ def _memory(module: Module) -> Iterator[str]:
     layout = module.layout
     yield "memory:"
     yield f"  weights: {layout.weights_size:,} bytes in {len(layout.weights)} pieces"
-    yield f"  arena: {_size(layout.arena)} bytes"
+    yield f"  arena: {size_words(layout.arena)} bytes"
     state = sum((bytes_of(i) for i in module.state), NOTHING)
     if module.state:
         yield f"  state that is written: {_count(state)} bytes in {len(module.state)} tensors"
-
-
-def _size(size: Size) -> str:
-    if isinstance(size, list):
-        op, left, right = size
-        return f"({_size(left)} {op} {_size(right)})"
-    return f"{size:,}" if isinstance(size, int) else size

@@ -111,12 +111,22 @@ class _Writer:
         return self.values[value]
 
     def size_source(self, dim: str) -> str:
-        """Where the size of a dim is read: the shape of an argument that has it as it is."""
+        """How a dim is found: from the size ``c * dim + k`` of an argument, best with c = 1."""
+        found: list[tuple[int, str]] = []
         for i in self.graph.inputs:
             for axis, size in enumerate(i.type.shape):
-                if isinstance(size, SymInt) and to_index(size) == Index.of(Var(dim)):
-                    return f"{self.values[i]}.shape[{axis}]"
-        raise GraphError(f"the dim {dim!r} is the size of no argument, so no code can read it")
+                factor = to_index(size).coefficient(dim)
+                rest = None if factor is None else to_index(size) - factor * Index.of(Var(dim))
+                if factor is None or rest is None or not factor.constant or rest.constant is None:
+                    continue
+                read = f"{self.values[i]}.shape[{axis}]"
+                if rest.constant:
+                    read = f"({read} - {rest.constant})"
+                found.append((factor.constant, read))
+        if not found:
+            raise GraphError(f"the dim {dim!r} is in the size of no argument, so no code reads it")
+        c, read = min(found)
+        return read if c == 1 else f"{read} // {c}"
 
     # --- lines ---------------------------------------------------------------------------------
     def lines(self, graph: Graph) -> Iterator[str]:

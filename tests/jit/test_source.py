@@ -143,7 +143,16 @@ def test_gradients_flow_through_code() -> None:
     assert np.array_equal(x.grad.numpy(), np.exp(np.ones(3, np.float32)))
 
 
-def test_a_dim_that_no_argument_has_as_it_is() -> None:
-    graph = read("graph(%x: f32[2 * n]) where n in 0..9 {\nreturn %x\n}")
-    with pytest.raises(jit.GraphError, match="the dim 'n' is the size of no argument"):
+@pytest.mark.parametrize("size, source", [
+    ("n", "x.shape[0]"), ("2 * n", "x.shape[0] // 2"), ("n + 1", "(x.shape[0] - 1)"),
+    ("3 * n + 2", "(x.shape[0] - 2) // 3")])
+def test_where_a_dim_is_read(size: str, source: str) -> None:
+    graph = read(f"graph(%x: f32[{size}]) where n in 0..9 {{\n%0 = dim(value=n) : i64[]\n"
+                 f"return %0\n}}")
+    assert f"    n = {source}\n" in is_its_code(graph, arguments(graph))
+
+
+def test_a_dim_that_no_argument_tells() -> None:
+    graph = read("graph(%x: f32[m * n, m]) where m in 0..9, n in 0..9 {\nreturn %x\n}")
+    with pytest.raises(jit.GraphError, match="the dim 'n' is in the size of no argument"):
         code_of(graph)
