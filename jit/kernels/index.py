@@ -129,6 +129,9 @@ class Index:
         return Index.of(other)._divide(self)[1]
 
     def _divide(self, by: Index) -> tuple[Index, Index]:
+        exact = _divide_exactly(self, by)
+        if exact is not None:
+            return exact, Index(())
         whole: list[tuple[Monomial, int]] = []
         rest: list[tuple[Monomial, int]] = []
         for m, c in self.terms:
@@ -258,6 +261,18 @@ def _largest(atom: Atom) -> Index | None:
         return None
     top = high.constant
     return Index.of(top // k) if top is not None else high
+
+
+def _divide_exactly(top: Index, by: Index) -> Index | None:
+    """The quotient of two polynomials that leave no remainder; 0 divided by any size is 0."""
+    found: list[tuple[Monomial, int]] = []
+    while top.terms and by.terms:
+        lead = _divide_term(*top.terms[-1], Index(by.terms[-1:]))
+        if lead is None:
+            return None
+        found.append(lead)
+        top = top - by * Index((lead,))
+    return None if top.terms else Index.build(found)
 
 
 def _divide_term(m: Monomial, c: int, by: Index) -> tuple[Monomial, int] | None:

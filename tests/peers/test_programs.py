@@ -5,15 +5,16 @@ The parameters are torch's; loss, gradients and buffers must then be torch's too
 
 from __future__ import annotations
 
-import re
-import types
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import eager
+from jit import pytree
+from tests.models.cases import CASES, Case, arguments, built, loaded, sizes
+from tests.models.measure import tensors
+from tests.replay import close
 
 torch = pytest.importorskip("torch")
 
@@ -21,21 +22,9 @@ FOLDER = Path(__file__).parents[1] / "programs"
 PROGRAMS = sorted(p.stem for p in FOLDER.glob("*.py"))
 
 
-def loaded(name: str, library: str) -> Any:
-    """The program as a module, its imports of torch changed to ``library``."""
-    text = (FOLDER / f"{name}.py").read_text()
-    if library != "torch":
-        text = re.sub(r"^import torch$", f"import {library} as torch", text, flags=re.M)
-        text = re.sub(r"^import torch\.(\S+) as", rf"import {library}.\1 as", text, flags=re.M)
-        text = re.sub(r"^from torch(\.\S+)? import", rf"from {library}\1 import", text, flags=re.M)
-    module = types.ModuleType(f"{library}_{name}")
-    exec(compile(text, f"{library}:{name}.py", "exec"), module.__dict__)
-    return module
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program(name: str) -> None:
-    ours, theirs = loaded(name, "eager"), loaded(name, "torch")
+    ours, theirs = (loaded(FOLDER / f"{name}.py", library) for library in ("eager", "torch"))
     torch.manual_seed(3)
     peer = theirs.build().double()
     model = ours.build().double()
@@ -60,6 +49,23 @@ def test_program(name: str) -> None:
     for key, b in peer.named_buffers():
         np.testing.assert_allclose(dict(model.named_buffers())[key].numpy(), b.numpy(), rtol=1e-9,
                                    err_msg=key)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.batch], ids=lambda c: c.name)
+def test_model(case: Case) -> None:
+    """The models of ``tests/models`` with torch's parameters, in float64."""
+    peer, ours = built(case, torch, double=True), built(case, double=True)
+    ours.model.load_state_dict({k: eager.tensor(v.numpy())
+                                for k, v in peer.model.state_dict().items()})
+    for place in sizes(case)[-2:]:
+        for fn, theirs, args in zip(ours.entries.values(), peer.entries.values(),
+                                    arguments(case, *place), strict=True):
+            args = pytree.map_leaves(args, lambda x: x.astype(np.float64)
+                                     if x.dtype.kind == "f" else x)
+            got = fn(*tensors(args, np.float64))
+            want = torch.utils._pytree.tree_map(lambda x: x.detach().numpy(),
+                                                theirs(*pytree.map_leaves(args, torch.tensor)))
+            close(got, want, rtol=1e-6, atol=1e-6)
 
 
 def test_there_are_twelve() -> None:
