@@ -32,13 +32,15 @@ class Binding:
 
     ``call`` takes arrays in the order of the layout's inputs and gives an array, or a tuple of
     several: the native entry while nothing was written since the last call, else the long way,
-    which looks at state again.  ``prologue`` computes what is folded from weights.
+    which looks at state again and first calls ``check``.  ``prologue`` computes what is folded
+    from weights.
     """
 
     def __init__(self, module: Module, prologue: Graph, state: Mapping[str, Tensor],
-                 level: str) -> None:
+                 level: str, check: Callable[[], None] | None = None) -> None:
         from jit.compiler import shared_object
 
+        self._check = check
         self.module = module
         self.written = tuple(state[i.name] for i in module.state)
         arguments = [i for i in module.graph.inputs if i.role == "argument"]
@@ -84,6 +86,8 @@ class Binding:
 
     def refresh(self) -> None:
         """Look at state again: weights that were written since, and where written state lies."""
+        if self._check is not None:
+            self._check()
         self._packed.refresh()
         self._pointers[:len(self.written)] = [
             _pointer(i, t) for i, t in zip(self.module.state, self.written, strict=True)]

@@ -15,6 +15,7 @@ from eager.ops.errors import OpError, TraceError
 from jit import pytree
 from jit.binding import Binding
 from jit.graph import Graph
+from jit.guards import Watch
 from jit.interpreter import interpret
 from jit.layout import Layout
 from jit.lowering import lower
@@ -63,9 +64,10 @@ class Program:
         prologue, self._main = split(prepare(traced.graph, self.passes))
         self.edits = dict(edits or {})
         self._state = {i.name: t for i, t in traced.state}
+        self._watch = Watch(traced.guards)
         self._binding = Binding(lower(self._main).edited(self.edits), prologue, self._state,
-                                self.level)
-        self._call = traced.grads.around(self._binding.call)
+                                self.level, self._watch.check_all)
+        self._call = self._watch.before(traced.grads.around(self._binding.call))
         self._plain = _plain_arguments(self.in_spec)
         self._single = self.out_spec.kind == "leaf"
         folder = os.environ.get("EAGER_JIT_DUMP")
@@ -131,6 +133,12 @@ class Program:
         from jit.report.changes import changes_of
 
         return changes_of(self.graph, self.passes)
+
+    def broken_guard(self) -> str | None:
+        """The first value of Python's that the program relies on and that has changed since the
+        trace, in a sentence; a call is refused for it.  None where all hold.
+        """
+        return self._watch.broken()
 
     @property
     def writes(self) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ from jit.grads import Grads
 from jit.graph import Const, Input, Location, Node, Value
 from jit.strides import is_row_major, reshaped, strides_of
 
-_PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
+PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
                   for name in ("eager", "jit"))
-_STDLIB = sysconfig.get_path("stdlib") + "/"
+STDLIB = sysconfig.get_path("stdlib") + "/"
 
 _REWRITES = {
     "bool": "a branch on data is jit.cond(predicate, if_true, if_false), or eager.where",
@@ -324,6 +324,28 @@ class Recorder:
                                          f"program does not keep it")
         return Grads(tuple(kept), (), tuple(cleared), tuple(lost))
 
+    def replaced(self, before: Any, after: Any) -> bool:
+        """Whether a name was bound to a traced tensor in place of a real one like it: from then on
+        that is a write, and the program keeps it from call to call.
+        """
+        if not (isinstance(after, TracedTensor) and isinstance(before, Tensor)) or (
+                isinstance(before, TracedTensor) or before._needs or before.spec != after.spec):
+            return False
+        self.write(before, after)
+        return True
+
+    def holds_data(self, handle: Tensor) -> bool:
+        """Whether a value follows from arguments, state or random draws, not from numbers alone."""
+        waiting, seen = [self.values.get(id(handle))], set()
+        while waiting:
+            value = waiting.pop()
+            if value is None or isinstance(value, Input):
+                return True
+            if isinstance(value, Node) and value not in seen:
+                seen.add(value)
+                waiting += value.args
+        return False
+
     def restore(self) -> None:
         """Leave every real tensor as it was found."""
         for s in self.saved.values():
@@ -340,14 +362,15 @@ class Recorder:
 def location_here() -> Location:
     """The innermost frame that is the user's, and the module path there."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _is_passed_over(frame.f_code.co_filename):
+    while frame.f_back is not None and is_passed_over(frame.f_code.co_filename):
         frame = frame.f_back
     code = frame.f_code
     return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name, MODE.get().scope)
 
 
-def _is_passed_over(file: str) -> bool:
-    return file.startswith(_PACKAGES) or (file.startswith(_STDLIB) and "-packages" not in file)
+def is_passed_over(file: str) -> bool:
+    """Whether code of a file is this package's or the standard library's, and no user's."""
+    return file.startswith(PACKAGES) or (file.startswith(STDLIB) and "-packages" not in file)
 
 
 def recorder_here() -> Recorder | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
@@ -12,18 +13,26 @@ from typing import Any
 import numpy as np
 
 from eager.engine.mode import MODE, mode_set
-from eager.engine.stateful import Stateful, find_stateful
+from eager.engine.stateful import Change, Reach, Stateful, reach
 from eager.engine.streams import default_generator
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from jit import pytree
 from jit.arguments import array_of, bind, dynamic_sizes, make_inputs, name_leaves, signature_of
 from jit.assumptions import Assumptions
+from jit.chance import Chance
 from jit.dims import SymInt
 from jit.grads import Grads, zeros_as_grads
 from jit.graph import Const, Graph, Input, Value
+from jit.guards import Guard
+from jit.memory import found, left_by
+from jit.onlooker import Onlooker
 from jit.pytree import Spec
+from jit.reading import guards_of
 from jit.recorder import Finding, Recorder
+
+#: Sees nothing: a second trace runs the same code as the first.
+_NOBODY = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -41,70 +50,92 @@ class Traced:
     findings: tuple[Finding, ...]
     examples: tuple[np.ndarray[Any, Any], ...]  #: the example arguments
     grads: Grads = field(default_factory=Grads)  #: what the function does to ``.grad``
+    guards: tuple[Guard, ...] = ()  #: what of Python's it relies on
 
 
 def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
                 kwargs: Mapping[str, Any] | None = None,
                 dynamic_shapes: Mapping[str, Any] | Sequence[Any] | None = None,
-                state: Sequence[Any] = ()) -> Traced:
+                state: Sequence[Any] = (), check: bool = True) -> Traced:
     """Record ``fn(*args, **kwargs)`` without computing anything.
 
     ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}`` (nested as the argument is);
     ``state`` names modules and optimisers that ``fn`` uses but that cannot be found in it.
-    The function is run twice, so that a clock, or a value kept from call to call, is seen.
+    With ``check`` the function is run twice, the second time from what a first call leaves, so
+    that a clock, a random number or a value kept from call to call is seen.
     """
-    once = partial(_trace_once, fn, args, kwargs, dynamic_shapes, state)
-    made, numbers = once()
-    try:
-        made, numbers, again, others = _as_called_again(once, made, numbers)
-    except (OpError, TraceError) as error:
-        raise TraceError(f"the function fails when it is traced a second time, so it keeps "
-                         f"something from call to call: {error}") from None
-    _refuse_unsteady(made, again, numbers, others)
-    return made
+    if MODE.get().recorder is not None:
+        raise TraceError("a trace is already going on in this context; call the function itself")
+    world = reach(fn, state)
+    chance = Chance(world)
+    onlooker = Onlooker(chance.streams.values())
+    once = partial(_trace_once, fn, args, kwargs, dynamic_shapes, world, world.snapshot(), chance)
+    run = once(onlooker)
+    onlooker.check()
+    if check:
+        try:
+            run, again = _as_called_again(once, run)
+        except (OpError, TraceError) as error:
+            raise TraceError(f"the function fails when it is traced a second time, so it keeps "
+                             f"something from call to call{_names(run.left)}: {error}") from None
+        chance.check(onlooker.draws)
+        _refuse_unsteady(run, again)
+    guards = guards_of(onlooker, world, run.traced.state, run.left)
+    return replace(run.traced, guards=guards)
 
 
-def _as_called_again(once: Callable[[], tuple[Traced, list[Any]]], made: Traced,
-                     numbers: list[Any]) -> tuple[Traced, list[Any], Traced, list[Any]]:
-    """The trace and a second one, which finds gradients as a call after the first one does.
+@dataclass(frozen=True)
+class _Run:
+    """One trace: what it found, the numbers of Python's that went into it, what it left changed."""
+
+    traced: Traced
+    numbers: list[Any]
+    left: tuple[Change, ...]
+
+
+def _as_called_again(once: Callable[..., _Run], run: _Run) -> tuple[_Run, _Run]:
+    """The trace and a second one, which finds what a call after the first one finds.
 
     A function that adds to what its last call left in ``.grad`` is traced so.
     """
+    made = run.traced
     bare = [t for _, t in made.state if t._needs and t._node is None and t.grad is None]
-    with zeros_as_grads(bare):
-        again, others = once()
-    read = {id(owner) for owner, _ in again.grads.kept} & set(map(id, bare))
+    with zeros_as_grads(bare), found(run.left):
+        again = once()
+    read = {id(owner) for owner, _ in again.traced.grads.kept} & set(map(id, bare))
     if not read:
-        return made, numbers, again, others
+        return run, again
     left = [t for t in made.grads.lost if id(t) in read]
     with zeros_as_grads(left):
-        made, numbers = once()
-        again, others = once()
+        run = once()
+        with found(run.left):
+            again = once()
     unread = tuple((t, i.name) for i, t in made.state
                    if id(t) in read and not any(t is u for u in left))
-    return replace(made, grads=replace(made.grads, absent=unread)), numbers, again, others
+    grads = replace(run.traced.grads, absent=unread)
+    return replace(run, traced=replace(run.traced, grads=grads)), again
 
 
 def _trace_once(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None,
-                dynamic_shapes: Any, state: Sequence[Any]) -> tuple[Traced, list[Any]]:
-    """A trace, and the numbers of Python's that went into it."""
-    if MODE.get().recorder is not None:
-        raise TraceError("a trace is already going on in this context; call the function itself")
+                dynamic_shapes: Any, world: Reach, restore: Callable[[], list[Change]],
+                chance: Chance, onlooker: AbstractContextManager[Any] = _NOBODY) -> _Run:
+    """A trace, from the state that is found."""
     signature = signature_of(fn)
     bound = bind(signature, args, kwargs or {})
     names, leaves, in_spec = name_leaves(bound)
     shapes, assumed = dynamic_sizes(bound, names, leaves, dynamic_shapes)
-    return assumed.settle(lambda: _attempt(fn, state, signature, (names, leaves, in_spec), shapes,
-                                           assumed))
+    with chance.shaken():
+        return assumed.settle(lambda: _attempt(
+            fn, world.stateful, restore, signature, (names, leaves, in_spec), shapes, assumed,
+            onlooker))
 
 
-def _attempt(fn: Callable[..., Any], state: Sequence[Any], signature: inspect.Signature,
+def _attempt(fn: Callable[..., Any], stateful: Sequence[Stateful],
+             restore: Callable[[], list[Change]], signature: inspect.Signature,
              arguments: tuple[list[str], list[Any], Spec], shapes: list[tuple[Any, ...]],
-             assumed: Assumptions) -> tuple[Traced, list[Any]]:
+             assumed: Assumptions, onlooker: AbstractContextManager[Any]) -> _Run:
     """A trace under what is assumed of the sizes so far."""
     names, leaves, in_spec = arguments
-    stateful = find_stateful(fn, state)
-    restorers = [s.snapshot() for s in stateful]
     recorder = Recorder(_state_names(stateful, names))
     assumed.locate = recorder.location
     try:
@@ -115,21 +146,23 @@ def _attempt(fn: Callable[..., Any], state: Sequence[Any], signature: inspect.Si
                                       [assumed.shape(s) for s in shapes])
         call = pytree.unflatten(in_spec, iter(handles))
         with mode_set(recorder=recorder):
-            out = fn(*call[0], **call[1])
+            with onlooker:
+                out = fn(*call[0], **call[1])
             values, out_spec = _results(recorder, out)
         if recorder.refused is not None:
             raise recorder.refused
+        left = left_by(recorder, restore(), assumed.example)
         grads = recorder.leave_grads()
         graph = _graph(recorder, inputs, handles, values, assumed,
                        getattr(fn, "__name__", type(fn).__name__))
     finally:
+        restore()
         recorder.restore()
-        changed = [name for undo in restorers for name in undo()]
-    findings = (*_flags(stateful), *recorder.findings, *map(_changed, changed))
+    findings = (*recorder.findings, *map(_changed, left))
     used = {i for i in graph.inputs if i.role != "argument"}
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
-    return Traced(graph, signature, in_spec, out_spec, held, findings,
-                  tuple(array_of(x) for x in leaves), grads), recorder.numbers
+    return _Run(Traced(graph, signature, in_spec, out_spec, held, findings,
+                       tuple(array_of(x) for x in leaves), grads), recorder.numbers, left)
 
 
 # --- state and results -------------------------------------------------------------------------
@@ -154,14 +187,12 @@ def _state_names(stateful: Sequence[Stateful], arguments: Sequence[str]
     return found
 
 
-def _flags(stateful: Sequence[Stateful]) -> list[Finding]:
-    """What a program was traced with and does not look at again."""
-    return [Finding("guard", f"{type(s).__name__} was traced with training={s.training}")
-            for s in stateful if hasattr(s, "training")]
+def _changed(change: Change) -> Finding:
+    return Finding("side effect", f"the function changes {change.name}; the program does not")
 
 
-def _changed(name: str) -> Finding:
-    return Finding("side effect", f"the function changes {name}; the program does not")
+def _names(left: Sequence[Change]) -> str:
+    return f" ({', '.join(c.name for c in left)})" if left else ""
 
 
 def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
@@ -204,14 +235,20 @@ def _refuse_shared(recorder: Recorder) -> None:
                                  f"{other.name}; use one of the two, or a clone() of one")
 
 
-def _refuse_unsteady(first: Traced, second: Traced, numbers: list[Any], others: list[Any]) -> None:
+def _refuse_unsteady(first: _Run, second: _Run) -> None:
     """Two traces of one function are the same, or something in it is not in its arguments."""
-    found = _difference(first, second) or next(
-        (f"the number {a!r}, then {b!r}" for a, b in zip(numbers, others, strict=False)
+    differs = _difference(first.traced, second.traced) or next(
+        (f"the number {a!r}, then {b!r}" for a, b in zip(first.numbers, second.numbers,
+                                                         strict=False)
          if repr(a) != repr(b)), "")
-    if found:
+    if differs and first.left:
         raise TraceError(
-            f"the function does not do the same twice: {found}; a clock, a random number of "
+            f"the function does not do the same twice: {differs}; its next call reads what it "
+            f"leaves changed{_names(first.left)}, and a program does not change that: keep it in "
+            f"a tensor that is written in place, or pass it in and return it")
+    if differs:
+        raise TraceError(
+            f"the function does not do the same twice: {differs}; a clock, a random number of "
             f"Python's or NumPy's, or a value kept from the last call would be baked into the "
             f"program: pass it as an argument, keep it in a tensor that is written in place, or "
             f"use eager's random functions")

@@ -11,7 +11,7 @@ import numpy as np
 
 from eager.engine.dispatch import apply
 from eager.engine.mode import mode_set
-from eager.engine.stateful import find_stateful
+from eager.engine.stateful import reach
 from eager.engine.streams import default_generator
 from eager.engine.tensor import Tensor
 from eager.ops.op import Op
@@ -64,7 +64,7 @@ def witnessed(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any
     as before in the end.
     """
     kept = list(state)
-    found = find_stateful(fn)
+    found = reach(fn).stateful
     restorers = [s.snapshot() for s in found]
     reached = [t for s in found for _, _, t in s.traced_state()]
     witness = Witness()

@@ -10,7 +10,7 @@ import numpy as np
 
 import eager
 from eager import nn, optim
-from eager.engine.stateful import find_stateful
+from eager.engine.stateful import reach
 from eager.engine.tensor import Tensor
 
 
@@ -25,7 +25,7 @@ class Training:
 
     def state(self) -> list[Tensor]:
         """Every tensor that a step may write, and the random stream."""
-        found = {id(t): t for s in find_stateful(self.step) for _, _, t in s.traced_state()}
+        found = {id(t): t for s in reach(self.step).stateful for _, _, t in s.traced_state()}
         return [*found.values(), eager.engine.streams.default_generator.state]
 
 

@@ -19,9 +19,15 @@ from eager.ops.views import shared
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
 
-#: Counts every in-place write of the process: a compiled program whose packed
-#: weights are older than this looks whether its own parameters were written.
+#: Counts every in-place write of the process, and every setting of a module, a parameter or an
+#: optimiser that changes: a compiled program whose packed weights are older than this looks
+#: whether its own parameters were written, and whether what it relies on still holds.
 EPOCH = np.zeros(1, np.int64)
+
+
+def count_change() -> None:
+    """Count a change that is no write: of an attribute, a flag, a setting."""
+    EPOCH[0] += 1
 
 
 def apply_inplace(op: Op, target: Tensor, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:

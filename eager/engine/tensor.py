@@ -14,7 +14,7 @@ import numpy as np
 from eager.engine import dispatch, hooks, spelling, subscripting, walk
 from eager.engine.conversion import Conversions
 from eager.engine.dispatch import apply
-from eager.engine.inplace import copy_into, touch
+from eager.engine.inplace import copy_into, count_change, touch
 from eager.engine.interop import Interop
 from eager.engine.mode import MODE
 from eager.engine.tape import GradFn, Node, Output, Storage, storage_of
@@ -118,7 +118,9 @@ class Tensor(Conversions, hooks.Hooked, Interop, Views):
                           f"{self.spec}")
         if not requires_grad and self._node is not None:
             raise OpError("requires_grad can only be changed on leaves; use detach()")
-        self._needs = bool(requires_grad)
+        if self._needs is not bool(requires_grad):
+            self._needs = bool(requires_grad)
+            count_change()
         return self
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None,

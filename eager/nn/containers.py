@@ -8,6 +8,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from itertools import chain
 from typing import Any, Self, overload
 
+from eager.engine.inplace import count_change
 from eager.nn.module import Module, indented
 from eager.ops.errors import OpError
 
@@ -43,6 +44,7 @@ class _Numbered(Module):
         return module
 
     def _renumber(self, modules: Iterable[Any]) -> None:
+        count_change()
         modules = list(modules)
         self._modules.clear()
         self._modules.update((str(k), m) for k, m in enumerate(modules))
@@ -170,6 +172,7 @@ class ModuleDict(Module):
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
+        count_change()
         del self._modules[key]
 
     def __len__(self) -> int:
@@ -187,6 +190,7 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Any:
         """Remove a module and return it."""
+        count_change()
         return self._modules.pop(key)
 
     def keys(self) -> KeysView[str]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from eager.engine.device import check_device
 from eager.engine.mode import MODE, mode_set, no_grad
-from eager.engine.stateful import keep_attributes
+from eager.engine.stateful import Change, keep_attributes
 from eager.engine.tensor import Tensor
 from eager.nn.hooks import call_with_hooks
 from eager.nn.parameter import Buffer, Parameter, is_lazy
@@ -63,14 +63,14 @@ class Module(Stored):
         for name, b in self.named_buffers():
             yield "buffer", name, b
 
-    def snapshot(self) -> Callable[[], list[str]]:
-        """A function that brings back every attribute of every module inside, and names those
-        that had changed.
+    def snapshot(self) -> Callable[[], list[Change]]:
+        """A function that brings back every attribute of every module inside, and tells what
+        had changed.
         """
         kept = [keep_attributes(m.__dict__, ".".join(filter(None, (type(self).__name__, name))))
                 for name, m in self.named_modules()]
 
-        def restore() -> list[str]:
+        def restore() -> list[Change]:
             return [changed for undo in kept for changed in undo()]
 
         return restore

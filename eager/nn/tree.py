@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from eager.engine.inplace import count_change
 from eager.engine.tensor import Tensor
 from eager.nn.parameter import Buffer, Parameter
 from eager.ops.errors import OpError
@@ -40,6 +41,7 @@ class Tree:
 
     # --- attributes ----------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
+        count_change()
         home = _home_of(value)
         holders = self.__dict__
         if PARAMETERS not in holders:
@@ -83,6 +85,7 @@ class Tree:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
+        count_change()
         for kind in _HOLDERS:
             if name in self.__dict__[kind]:
                 del self.__dict__[kind][name]
@@ -108,6 +111,7 @@ class Tree:
         if isinstance(value, Parameter) and not value.is_leaf:
             raise OpError(f"{words}: it was computed by an op, and a parameter is a leaf; compute "
                           f"it from parameters in forward()")
+        count_change()
         self.__dict__[kind][name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from eager.engine import creation
 from eager.engine.hooks import RemovableHandle
-from eager.engine.inplace import touch
+from eager.engine.inplace import count_change, touch
 from eager.engine.mode import MODE, enable_grad, no_grad
 from eager.engine.raw import RAW
 from eager.engine.silence import SILENT, errstate_variable
-from eager.engine.stateful import keep_attributes, keep_contents
+from eager.engine.stateful import Change, keep, keep_attributes
 from eager.engine.tensor import TAPED, Tensor
 from eager.ops.errors import OpError
 from eager.ops.types import F64
@@ -36,6 +36,7 @@ class Group(dict[str, Any]):
         self.update(settings)
 
     def __setitem__(self, key: str, value: Any) -> None:
+        count_change()
         held = self.get(key)
         if key in self.LIVE and isinstance(held, Tensor):
             with no_grad():
@@ -298,16 +299,16 @@ class Optimizer:
                 if isinstance(group.get(key), Tensor):
                     yield "optimizer", f"group.{k}.{key}", group[key]
 
-    def snapshot(self) -> Callable[[], list[str]]:
-        """A function that brings groups, state and other attributes back, and names those that
+    def snapshot(self) -> Callable[[], list[Change]]:
+        """A function that brings groups, state and other attributes back, and tells what
         had changed; makes the state first.
         """
         self.init_state()
         attributes = keep_attributes(self.__dict__, type(self).__name__)
-        inner = [keep_contents(s) for s in self.state.values()]
+        inner = [keep(s, "state") for s in self.state.values()]
         groups = [(g, dict(g)) for g in self.param_groups]
 
-        def restore() -> list[str]:
+        def restore() -> list[Change]:
             changed = attributes()
             for undo in inner:
                 undo()

@@ -191,6 +191,7 @@ def test_all_is_left_as_found(fails: bool, trained: bool) -> None:
     found = _everything(model, optimizer)
 
     def step(x: Tensor, y: Tensor) -> Any:
+        model.train()
         model.memo = inner(x, y)
         model.eval()
         return float(model.memo) if fails else model.memo
@@ -217,7 +218,7 @@ def test_a_trace_of_a_training_step_is_quick() -> None:
         start = time.perf_counter()
         step(*batch)
         eagerly.append(time.perf_counter() - start)
-    assert min(traced) < 100 * min(eagerly)
+    assert min(traced) < 300 * min(eagerly)
 
 
 # --- arguments and results ---------------------------------------------------------------------
@@ -355,10 +356,11 @@ def test_a_trace_inside_a_trace_is_refused() -> None:
 
 
 def test_a_traced_tensor_prints_its_type() -> None:
-    seen = []
-    trace_graph(lambda x: seen.append(repr(x)), (floats(2, 64),),
-                dynamic_shapes={"x": {0: jit.Dim("batch")}})
-    assert set(seen) == {"tensor(traced, f32[batch, 64])"}
+    def fn(x: Tensor) -> str:
+        return repr(x)
+
+    traced = trace_graph(fn, (floats(2, 64),), dynamic_shapes={"x": {0: jit.Dim("batch")}})
+    assert traced.out_spec.value == "tensor(traced, f32[batch, 64])"
 
 
 def test_the_report_names_everything() -> None:
@@ -372,5 +374,5 @@ def test_the_report_names_everything() -> None:
     text = report(trace_graph(fn, (floats(5, 1, 8, 8),), dynamic_shapes={"x": {0: jit.Dim("n")}}))
     for words in ("n in [0, ", "parameter 0.weight: f32[4, 1, 3, 3]", "buffer 1.running_mean",
                   "rand_uniform", "captured.", "a constant f32[3] made in the trace",
-                  "training=True", "changes Sequential.count", "test_tracer.py:"):
+                  "training is True", "changes Sequential.count", "test_tracer.py:"):
         assert words in text, words

@@ -127,7 +127,6 @@ def _generated() -> Callable[[Tensor], Tensor]:
 UNSTEADY: dict[str, Callable[[Tensor], Any]] = {
     "memo": _memoised,
     "counter": _counting(),
-    "replaced tensor": _replacing(),
     "iterator": _generated(),
     "clock": lambda x: x * time.perf_counter(),
     "random": lambda x: x * random.random(),
@@ -140,13 +139,20 @@ COIN = iter([True, False] * 9)
 
 @pytest.mark.parametrize("name", UNSTEADY)
 def test_what_changes_from_call_to_call_is_refused(name: str) -> None:
-    with pytest.raises(TraceError, match=r"not do the same twice|from call to call"):
+    with pytest.raises(TraceError, match=r"same twice|from call to call|random num|a clock"):
         trace_graph(UNSTEADY[name], (floats(3),))
 
 
 def test_a_tensor_kept_after_the_trace_says_so() -> None:
     kept: list[Tensor] = []
-    trace_graph(lambda x: kept.append(x + 1), (floats(3),))
+
+    def keeps() -> Any:
+        while True:
+            kept.append((yield))
+
+    keeper = keeps()
+    next(keeper)
+    trace_graph(lambda x: keeper.send(x + 1), (floats(3),))
     for use in (lambda t: t + 1, lambda t: t.sum(), lambda t: t.numpy(), float, lambda t: t[0]):
         with pytest.raises(TraceError, match="must not be kept after it"):
             use(kept[0])
@@ -205,21 +211,22 @@ def test_a_buffer_is_state_and_a_counter_is_reported() -> None:
     assert "changes Running.calls" in report(agrees(model, *[(floats(3),) for _ in range(3)]))
 
 
-def test_a_buffer_that_is_replaced_is_reported() -> None:
+def test_a_buffer_that_is_replaced_is_written() -> None:
     class Replacing(Running):
         def forward(self, x: Tensor) -> Tensor:
             self.mean = self.mean * 0.9 + x * 0.1
             return x - self.mean
 
-    assert "changes Replacing" in report(trace_graph(Replacing(), (floats(3),)))
+    traced = trace_graph(Replacing(), (floats(3),))
+    assert [i.name for i, _ in traced.graph.updates] == ["mean"]
 
 
 def test_the_train_flag_is_reported() -> None:
     model = nn.Sequential(nn.Dropout(0.5))
-    assert "training=True" in report(agrees(model, (floats(3),), (floats(3),)))
+    assert "training is True" in report(agrees(model, (floats(3),), (floats(3),)))
     model.eval()
     traced = agrees(model, (floats(3),))
-    assert "training=False" in report(traced) and traced.graph.nodes == ()
+    assert "training is False" in report(traced) and traced.graph.nodes == ()
 
 
 @pytest.mark.parametrize("run", [Replay, Compiled])

@@ -7,7 +7,7 @@ from typing import Any
 
 import eager
 from eager import nn, optim
-from eager.engine.stateful import find_stateful, keep_contents
+from eager.engine.stateful import keep, reach
 
 GLOBAL = nn.Linear(1, 1)
 IN_A_DICT = {"layers": [nn.ReLU(), nn.Tanh()]}
@@ -23,12 +23,12 @@ def helper(x: Any) -> Any:
 
 def test_a_module_is_found_itself_and_not_what_is_inside_it() -> None:
     model = nn.Sequential(nn.Linear(1, 1))
-    assert find_stateful(model) == [model]
-    assert find_stateful(model.forward) == [model]
+    assert list(reach(model).stateful) == [model]
+    assert list(reach(model.forward).stateful) == [model]
 
 
 def test_globals_are_found_through_functions() -> None:
-    assert find_stateful(uses_globals) == [GLOBAL, *IN_A_DICT["layers"]]
+    assert list(reach(uses_globals).stateful) == [GLOBAL, *IN_A_DICT["layers"]]
 
 
 def test_closures_defaults_partials_and_wrappers() -> None:
@@ -45,7 +45,7 @@ def test_closures_defaults_partials_and_wrappers() -> None:
     def wrapped(*args: Any) -> Any:
         return step(d, *args)
 
-    found = find_stateful(functools.partial(wrapped, x=(e,)))
+    found = reach(functools.partial(wrapped, x=(e,))).stateful
     assert {id(s) for s in found} == {id(s) for s in (a, b, c, d, e, optimizer, GLOBAL)}
     assert len(found) == 7
 
@@ -59,14 +59,14 @@ def test_the_object_behind_a_method() -> None:
             return self.model(x)
 
     trainer = Trainer()
-    assert find_stateful(trainer.step) == [trainer.model]
+    assert list(reach(trainer.step).stateful) == [trainer.model]
 
 
 def test_extra_comes_first_and_plain_functions_hold_nothing() -> None:
     model = nn.ReLU()
-    assert find_stateful(uses_globals, [model])[0] is model
-    assert find_stateful(eager.relu) == []
-    assert find_stateful(lambda x: x) == []
+    assert reach(uses_globals, [model]).stateful[0] is model
+    assert list(reach(eager.relu).stateful) == []
+    assert list(reach(lambda x: x).stateful) == []
 
 
 def test_a_cell_that_is_not_filled_is_passed_over() -> None:
@@ -74,9 +74,9 @@ def test_a_cell_that_is_not_filled_is_passed_over() -> None:
         def inner() -> Any:
             return later
 
-        found = find_stateful(inner)
+        found = list(reach(inner).stateful)
         later = GLOBAL
-        return found, find_stateful(inner), later
+        return found, list(reach(inner).stateful), later
 
     before, after, _ = outer()
     assert before == [] and after == [GLOBAL]
@@ -85,7 +85,7 @@ def test_a_cell_that_is_not_filled_is_passed_over() -> None:
 def test_contents_come_back_in_the_same_object() -> None:
     for value, change in (([1, 2], lambda v: v.append(3)), ({"a": 1}, lambda v: v.pop("a")),
                           ({1, 2}, lambda v: v.add(9))):
-        before, restore = value.copy(), keep_contents(value)
+        before, restore = value.copy(), keep(value, "x")
         change(value)
         assert value != before
         restore()
