@@ -8,7 +8,8 @@ from typing import Any
 _HOMES = {
     "jit.program": ("Program", "trace"),
     "jit.dims": ("Dim", "SymInt"),
-    "jit.control": ("cond",),
+    "jit.control.branches": ("cond",),
+    "jit.control.loops": ("map", "scan", "while_loop"),
     "jit.comparison": ("diff",),
     "jit.bisection": ("bisect",),
     "jit.compiled": ("compile",),

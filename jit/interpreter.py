@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,12 +87,49 @@ def _look_up(value: Value, values: Mapping[Value, Any]) -> Any:
 
 
 def _control(node: Node, args: list[Any], dims: Mapping[str, int]) -> Any:
-    """The results of the region that the predicate picks, or one of such results."""
-    if not node.regions:
-        return args[0][node.attrs["index"]]
-    region = node.regions[0 if args[0] else 1]
-    values = run_nodes(region, dict(zip(region.inputs, args[1:], strict=True)), dims)
+    """The results of a node with regions, or one of such results."""
+    assert isinstance(node.op.kernel, Control)
+    return _FORMS[node.op.kernel.form](node, args, dims)
+
+
+def _run_region(region: Graph, args: Sequence[Any], dims: Mapping[str, int]) -> tuple[Any, ...]:
+    values = run_nodes(region, dict(zip(region.inputs, args, strict=True)), dims)
     return tuple(_look_up(v, values) for v in region.outputs)
+
+
+def _choice(node: Node, args: list[Any], dims: Mapping[str, int]) -> tuple[Any, ...]:
+    return _run_region(node.regions[0 if args[0] else 1], args[1:], dims)
+
+
+def _scan(node: Node, args: list[Any], dims: Mapping[str, int]) -> tuple[Any, ...]:
+    n, m = node.attrs["carried"], node.attrs["scanned"]
+    carry, items, rest = tuple(args[:n]), args[n:n + m], args[n + m:]
+    stacks = tuple(np.empty([evaluate(d, dims) for d in t.shape], t.dtype.numpy)
+                   for t in node.type[n:])
+    steps = range(evaluate(node.attrs["length"], dims))
+    for t in reversed(steps) if node.attrs["reverse"] else steps:
+        made = _run_region(node.regions[0], [*carry, *(x[t] for x in items), *rest], dims)
+        carry = made[:n]
+        for stack, kept in zip(stacks, made[n:], strict=True):
+            stack[t] = kept
+    return (*carry, *stacks)
+
+
+def _repeat(node: Node, args: list[Any], dims: Mapping[str, int]) -> tuple[Any, ...]:
+    holds, step = node.regions
+    n, limit = node.attrs["carried"], node.attrs["limit"]
+    carry, rest, rounds = tuple(args[:n]), args[n:], 0
+    while (limit is None or rounds < limit) and _run_region(holds, [*carry, *rest], dims)[0]:
+        carry, rounds = _run_region(step, [*carry, *rest], dims), rounds + 1
+    return carry
+
+
+def _pick(node: Node, args: list[Any], dims: Mapping[str, int]) -> Any:
+    return args[0][node.attrs["index"]]
+
+
+_FORMS: dict[str, Callable[[Node, list[Any], Mapping[str, int]], Any]] = {
+    "choice": _choice, "scan": _scan, "repeat": _repeat, "pick": _pick}
 
 
 def run_node(node: Node, args: Sequence[Array], dims: Mapping[str, int]) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eager.ops.errors import CompileError
 from eager.ops.families import Control, Pointwise, View
-from eager.ops.types import F32, U8, DType
+from eager.ops.types import F32, DType
 from jit.dims import Dim, to_index
 from jit.graph import Const, Graph, Input, Node, Value
 from jit.kernels.calls import lower_call
@@ -31,22 +31,23 @@ from jit.kernels.reading import (
 )
 from jit.kernels.steps import (
     Action,
-    Branch,
     Kernel,
+    Loop,
     Memory,
     Pointer,
     Scratch,
     Step,
     Weights,
-    bytes_of,
     elements,
+    touches,
     walk,
 )
 from jit.layout import DimRange, Layout, Place, Port, Weight, rules_of, size_expression
-from jit.passes.fusion import Call, Group, Unit, fuse, is_projection, stored
+from jit.passes.fusion import Group, Unit, fuse, stored
 from jit.passes.planning import Plan, plan
 from jit.passes.spelling import spell_dims, spoken_size
 from jit.relations import assuming
+from jit.structured import copy, lower_control
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class _Assembly:
         self.graph, self.dims = graph, dims
         self.kernels: dict[str, Kernel] = {}
         self.alias: dict[Value, Value] = {}
+        self.places: dict[Value, Pointer] = {}
+        self.loops = 0
         self.packs: dict[tuple[int, str], Weights] = {}
         self.work: list[tuple[Unit, tuple[Action, ...]]] = []
         self.zero = 0
@@ -113,7 +116,9 @@ class _Assembly:
         return value
 
     def pointer(self, value: Value) -> Pointer:
-        return Pointer(self.resolve(value), value.type.dtype)
+        """Where a value lies: memory of its own, or a place in other memory."""
+        memory = self.resolve(value)
+        return self.places.get(memory) or Pointer(memory, value.type.dtype)
 
     def name_kernel(self, words: str, kernel: Kernel) -> Kernel:
         bare = re.sub(r"  #.*", "", kernel.source)
@@ -129,6 +134,8 @@ class _Assembly:
         root = root_of(value)
         while root in self.alias:
             root = root_of(self.alias[root])
+        if root in self.places:
+            return False
         if isinstance(root, Input):
             return root.role != "argument" and root not in self.written
         return isinstance(root, Const)
@@ -165,46 +172,26 @@ class _Assembly:
             step = lower_group(unit, needed, made, self.name_kernel, aliases=inplace)
             return (self._resolved(step),)
         if isinstance(unit.node.op.kernel, Control):
-            return self._branch(unit)
-        return lower_call(unit, self)
+            return lower_control(unit.node, self)
+        return [self._settled(a) for a in lower_call(unit, self)]
 
     def _resolved(self, step: Step) -> Step:
-        args = tuple(replace(a, memory=self.resolve(a.memory))
+        args = tuple(self.pointer(a.memory)
                      if isinstance(a, Pointer) and isinstance(a.memory, (Input, Const, Node)) else a
                      for a in step.args)
-        return replace(step, args=args)
+        return replace(step, args=args, writes=self._memories(step.writes))
 
-    def _branch(self, call: Call) -> Iterable[Action]:
-        """A node with two regions: each arm computes its results and copies them to the node's."""
-        node = call.node
-        results = {n.attrs["index"]: n for n in self.graph_nodes if is_projection(n)
-                   and n.args[0] is node}
-        arms = []
-        for region in node.regions:
-            for inner, outer in zip(region.inputs, node.args[1:], strict=True):
-                self.alias[inner] = outer
-            arm = self.actions(region)
-            for k, value in enumerate(region.outputs):
-                if k in results:
-                    target = Pointer(results[k], value.type.dtype)
-                    arm.append(self._copy(target, self.pointer(value), value))
-            arms.append(tuple(arm))
-        return (Branch(self.pointer(node.args[0]), (arms[0], arms[1])),)
+    def _settled(self, action: Action) -> Action:
+        """A call's action, which says by values what it writes."""
+        if isinstance(action, Step):
+            return replace(action, writes=self._memories(action.writes))
+        assert isinstance(action, Loop)
+        return replace(action, body=tuple(map(self._settled, action.body)))
 
-    @property
-    def graph_nodes(self) -> tuple[Node, ...]:
-        found: list[Node] = []
-        stack = [self.graph]
-        while stack:
-            g = stack.pop()
-            found += g.nodes
-            stack += [r for n in g.nodes for r in n.regions]
-        return tuple(found)
-
-    def _copy(self, target: Pointer, source: Pointer, value: Value) -> Step:
-        assert target.memory is not None
-        return Step("copy_bytes", (replace(target, dtype=U8), replace(source, dtype=U8),
-                                   bytes_of(value)), (target.memory,))
+    def _memories(self, written: Iterable[Memory]) -> tuple[Memory, ...]:
+        found = (self.pointer(m).memory if isinstance(m, (Input, Const, Node)) else m
+                 for m in written)
+        return tuple(m for m in found if m is not None)
 
     # --- results -------------------------------------------------------------------------------
     def _place_results(self) -> tuple[dict[Memory, str], list[tuple[str, Value]]]:
@@ -293,16 +280,13 @@ class _Assembly:
             if source.memory in self.written:  # its old value: saved before anything is written
                 saved = Pointer(Scratch(f"old{k}", value.type.dtype,
                                         elements(value.type.shape)), value.type.dtype)
-                early.append(self._copy(saved, source, value))
+                early.append(copy(saved, source, value))
                 source = saved
-            actions.append(self._copy(target, source, value))
+            actions.append(copy(target, source, value))
         actions = early + actions
         held = self._held(actions, marks)
         marks.update({m: f"weights, {h.offset}" for m, h in held.items()})
-        touched = dict.fromkeys(m for s in walk(actions) for m in s.memories)
-        for a in actions:
-            if isinstance(a, Branch) and a.predicate.memory is not None:
-                touched[a.predicate.memory] = None
+        touched = dict.fromkeys(m for m, _ in touches(actions))
         arena = plan(actions, [m for m in touched if m not in marks])
         return self._module(actions, arena, marks, tuple(held.values()))
 
@@ -310,9 +294,7 @@ class _Assembly:
         """The weights blob: every constant that a step reads."""
         found: dict[Memory, Held] = {}
         offset = 0
-        touched = dict.fromkeys(m for s in walk(actions) for m in s.memories)
-        touched.update({a.predicate.memory: None for a in actions if isinstance(a, Branch)
-                        and a.predicate.memory is not None})
+        touched = dict.fromkeys(m for m, _ in touches(actions))
         for memory in touched:
             entry = None
             if isinstance(memory, Weights):

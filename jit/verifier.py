@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from eager.ops.errors import GraphError, OpError, TraceError
 from eager.ops.families import Control
-from eager.ops.types import BOOL
-from jit.dims import same_type, to_index
+from eager.ops.types import BOOL, Type
+from jit.dims import same_size, same_type, to_index
 from jit.graph import ROLES, Const, Graph, Input, Node, Value
 from jit.relations import assuming
 from jit.text import lines_of
@@ -117,7 +118,7 @@ class _Scope:
     def typed(self, node: Node) -> Any:
         """The type that the node's operands give it."""
         if isinstance(node.op.kernel, Control):
-            return self.branches(node) if node.regions else _picked(node)
+            return _FORMS[node.op.kernel.form](self, node)
         if node.regions:
             raise _Fault(f"{node.op.name}: has regions, but is no control op", node)
         try:
@@ -125,15 +126,57 @@ class _Scope:
         except (OpError, TraceError) as e:
             raise _Fault(str(e), node) from None
 
-    def branches(self, node: Node) -> Any:
+    def choice(self, node: Node) -> Any:
         """The type of a choice between regions: a predicate, then the regions' inputs."""
-        if not node.args or node.args[0].type.dtype is not BOOL or node.args[0].type.shape != ():
+        if not node.args or not _is_predicate(node.args[0].type):
             raise _Fault(f"{node.op.name}: wanted a predicate bool[] first, got {node}", node)
+        found = self.regions(node, 2, [[a.type for a in node.args[1:]]] * 2)
+        if not same_type(*found):
+            raise _Fault(f"{node.op.name}: region 0 gives {_type(found[0])}, region 1 "
+                         f"{_type(found[1])}", node)
+        return found[0]
+
+    def scan(self, node: Node) -> Any:
+        """Carries keep their types; items are one less deep than the operands, and stacks one
+        deeper than what the region gives."""
+        n, m, length = (node.attrs[k] for k in ("carried", "scanned", "length"))
+        types = [a.type for a in node.args]
+        for k, t in enumerate(types[n:n + m]):
+            if not t.shape or not same_size(t.shape[0], length):
+                raise _Fault(f"{node.op.name}: operand {n + k} is {t}, wanted {length} items", node)
+        items = [Type(t.dtype, t.shape[1:]) for t in types[n:n + m]]
+        (given,) = self.regions(node, 1, [(*types[:n], *items, *types[n + m:])])
+        self.keeps(node, given[:n], types[:n])
+        return (*given[:n], *(Type(t.dtype, (length, *t.shape)) for t in given[n:]))
+
+    def repeat(self, node: Node) -> Any:
+        """The first region gives a predicate, the second the carries, which keep their types."""
+        n, limit = node.attrs["carried"], node.attrs["limit"]
+        types = tuple(a.type for a in node.args)
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise _Fault(f"{node.op.name}: the limit is a number of rounds, got {limit!r}", node)
+        holds, given = self.regions(node, 2, [types, types])
+        if len(holds) != 1 or not _is_predicate(holds[0]):
+            raise _Fault(f"{node.op.name}: region 0 gives {_type(holds)}, wanted a predicate "
+                         f"bool[]", node)
+        if len(given) != n:
+            raise _Fault(f"{node.op.name}: region 1 gives {_type(given)}, wanted {n} carries", node)
+        self.keeps(node, given, types[:n])
+        return given
+
+    def keeps(self, node: Node, given: Any, begun: Any) -> None:
+        if not same_type(tuple(given), tuple(begun)):
+            raise _Fault(f"{node.op.name}: carries begin as {_type(tuple(begun))} and become "
+                         f"{_type(tuple(given))}", node)
+
+    def regions(self, node: Node, count: int, operands: Sequence[Iterable[Any]]) -> list[Any]:
+        """What each region gives, if it takes these operands."""
+        if len(node.regions) != count:
+            raise _Fault(f"{node.op.name}: has {len(node.regions)} regions, wanted {count}", node)
         found = []
-        for k, region in enumerate(node.regions):
+        for k, (region, types) in enumerate(zip(node.regions, operands, strict=True)):
             _Scope(region, self.dims).check()
-            wanted = tuple(i.type for i in region.inputs)
-            got = tuple(a.type for a in node.args[1:])
+            wanted, got = tuple(i.type for i in region.inputs), tuple(types)
             if not same_type(wanted, got):
                 raise _Fault(f"{node.op.name}: region {k} takes {_type(wanted)}, got operands "
                              f"{_type(got)}", node)
@@ -141,11 +184,16 @@ class _Scope:
                 raise _Fault(f"{node.op.name}: region {k} updates state; return the new value "
                              f"from every region and update outside", node)
             found.append(tuple(v.type for v in region.outputs))
-        for k, other in enumerate(found):
-            if not same_type(found[0], other):
-                raise _Fault(f"{node.op.name}: region 0 gives {_type(found[0])}, region {k} "
-                             f"{_type(other)}", node)
-        return found[0]
+        return found
+
+    def pick(self, node: Node) -> Any:
+        """The type of ``result``: one of a tuple."""
+        k = node.attrs.get("index")
+        types = node.args[0].type if node.args else ()
+        if not isinstance(types, tuple) or type(k) is not int or not 0 <= k < len(types):
+            raise _Fault(f"{node.op.name}: wanted a node with several results and the index of "
+                         f"one, got {node} and index {k!r}", node)
+        return types[k]
 
     def check_updates(self) -> None:
         done: set[Input] = set()
@@ -161,14 +209,12 @@ class _Scope:
                 raise _Fault(f"{what} is {value.type}, wanted {target.type}")
 
 
-def _picked(node: Node) -> Any:
-    """The type of ``result``: one of a tuple."""
-    k = node.attrs.get("index")
-    types = node.args[0].type if node.args else ()
-    if not isinstance(types, tuple) or type(k) is not int or not 0 <= k < len(types):
-        raise _Fault(f"{node.op.name}: wanted a node with several results and the index of one, "
-                     f"got {node} and index {k!r}", node)
-    return types[k]
+_FORMS: dict[str, Callable[[_Scope, Node], Any]] = {
+    "choice": _Scope.choice, "scan": _Scope.scan, "repeat": _Scope.repeat, "pick": _Scope.pick}
+
+
+def _is_predicate(type_: Any) -> bool:
+    return isinstance(type_, Type) and type_.dtype is BOOL and type_.shape == ()
 
 
 def _type(type_: Any) -> str:

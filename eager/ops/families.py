@@ -183,7 +183,12 @@ class Library:
 
 @dataclass(frozen=True)
 class Control:
-    """An op with regions, lowered by the driver."""
+    """An op with regions, lowered by the driver; or one that picks a result of such a node.
+
+    ``form``: a ``choice`` of two regions, a ``scan`` or a ``repeat`` of one, a ``pick``.
+    """
+
+    form: str
 
 
 Family = (

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from eager.ops import families as fam
 from eager.ops import philox
 from eager.ops.errors import CompileError
-from eager.ops.types import F32, F64, U8, broadcast_shapes
+from eager.ops.types import F32, F64, broadcast_shapes
 from jit.dims import to_index
 from jit.graph import Node, Value
 from jit.kernels import factoring, templates
@@ -17,7 +16,7 @@ from jit.kernels.context import Context, around, kernel_step
 from jit.kernels.index import Index, Var, product
 from jit.kernels.reading import matrix_strides
 from jit.kernels.rowwise import ROWWISE
-from jit.kernels.steps import Action, Kernel, Loop, Pointer, Scratch, Step, elements
+from jit.kernels.steps import Action, Kernel, Loop, Pointer, Scratch, Step, as_bytes, elements
 from jit.passes.fusion import Call
 
 #: Most tasks that a routine of the library is split into.
@@ -242,7 +241,7 @@ def _slice_update(call: Call, ctx: Context) -> tuple[Action, ...]:
 
 def _bitcast(call: Call, ctx: Context) -> tuple[Action, ...]:
     (x,) = call.node.args
-    target, source = (replace(ctx.pointer(v), dtype=U8) for v in (call.result, x))
+    target, source = (as_bytes(ctx.pointer(v)) for v in (call.result, x))
     count = elements(x.type.shape) * x.type.dtype.itemsize
     return (Step("copy_bytes", (target, source, count), (call.result,), node=call.node),)
 

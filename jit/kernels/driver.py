@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from eager.ops.types import BOOL, DType
 from jit.kernels.index import Index
-from jit.kernels.steps import Action, Arg, Branch, Loop, Memory, Pointer, Step
+from jit.kernels.steps import Action, Arg, Branch, Loop, Memory, Pointer, Repeat, Step
 from jit.passes.planning import Plan
 
 #: The parameters of every program, and their types.
@@ -62,6 +62,14 @@ class Printer:
                     yield from self.step(action, pad)
                 case Loop():
                     yield f"{pad}for {action.variable.name} in range({action.variable.size}):"
+                    inside = list(self.lines(action.body, pad + "    "))
+                    yield from inside or [f"{pad}    pass"]
+                case Repeat():
+                    rounds = f"for {action.variable.name} in range({action.variable.size})"
+                    yield f"{pad}{rounds if action.limited else 'while True'}:"
+                    yield from self.lines(action.test, pad + "    ")
+                    yield f"{pad}    if {self.pointer(action.predicate)}[0] == 0:"
+                    yield f"{pad}        break"
                     yield from self.lines(action.body, pad + "    ")
                 case Branch():
                     yield f"{pad}if {self.pointer(action.predicate)}[0] != 0:"

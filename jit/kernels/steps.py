@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eager.ops.types import DType, Type
+from eager.ops.types import U8, DType, Type
 from jit.dims import to_index
 from jit.graph import Node, Value
 from jit.kernels.index import Index, Var, product
@@ -104,7 +104,20 @@ class Branch:
     arms: tuple[tuple[Action, ...], tuple[Action, ...]]
 
 
-Action = Step | Loop | Branch
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """``test`` and ``body`` again and again, until ``predicate`` is false after the test; if it is
+    ``limited``, for as many rounds as the variable has values.
+    """
+
+    variable: Var
+    limited: bool
+    test: tuple[Action, ...]
+    predicate: Pointer
+    body: tuple[Action, ...]
+
+
+Action = Step | Loop | Branch | Repeat
 
 
 def walk(actions: Iterable[Action]) -> Iterator[Step]:
@@ -115,9 +128,34 @@ def walk(actions: Iterable[Action]) -> Iterator[Step]:
                 yield action
             case Loop():
                 yield from walk(action.body)
+            case Repeat():
+                yield from walk((*action.test, *action.body))
             case Branch():
                 for arm in action.arms:
                     yield from walk(arm)
+
+
+def touches(actions: Iterable[Action]) -> Iterator[tuple[Memory, bool]]:
+    """Every use of memory in that order, and whether it is a write."""
+    for action in actions:
+        match action:
+            case Step():
+                yield from ((m, m in action.writes) for m in action.memories)
+            case Loop():
+                yield from touches(action.body)
+            case Repeat():
+                yield from touches(action.test)
+                yield from ((m, False) for m in (action.predicate.memory,) if m is not None)
+                yield from touches(action.body)
+            case Branch():
+                yield from ((m, False) for m in (action.predicate.memory,) if m is not None)
+                for arm in action.arms:
+                    yield from touches(arm)
+
+
+def as_bytes(p: Pointer) -> Pointer:
+    """The same address, counted in bytes."""
+    return Pointer(p.memory, U8, p.offset * p.dtype.itemsize)
 
 
 def bytes_of(memory: Memory) -> Index:

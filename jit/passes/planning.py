@@ -7,12 +7,13 @@ it, and first-fit over lifetimes works as it does for static sizes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
 from jit.kernels.index import Index
-from jit.kernels.steps import Action, Branch, Loop, Memory, Step, bytes_of
+from jit.kernels.steps import Action, Branch, Loop, Memory, Repeat, Step, bytes_of, touches
 
 #: Buffers start at multiples of a cache line, which the microkernels rely on.
 ALIGNMENT = 64
@@ -79,10 +80,11 @@ def _unit(size: Index) -> tuple[Index, int]:
 
 def _lifetimes(actions: Sequence[Action], keep: set[Memory]) -> dict[Memory, tuple[int, int]]:
     spans: dict[Memory, tuple[int, int]] = {}
+    uses = Counter(m for m, _ in touches(actions))
     clock = 0
 
-    def touch(memory: Memory, first: int, last: int) -> None:
-        if memory in keep:
+    def touch(memory: Memory | None, first: int, last: int) -> None:
+        if memory is not None and memory in keep:
             a, b = spans.get(memory, (first, last))
             spans[memory] = (min(a, first), max(b, last))
 
@@ -95,30 +97,39 @@ def _lifetimes(actions: Sequence[Action], keep: set[Memory]) -> dict[Memory, tup
                 for m in action.memories:
                     touch(m, clock, clock)
             case Loop():
-                inside: set[Memory] = set()
                 for a in action.body:
                     visit(a)
-                for step in _steps(action):
-                    inside.update(step.memories)
-                for m in inside:  # the next round may read what this one wrote
-                    touch(m, start + 1, clock)
+            case Repeat():
+                for a in action.test:
+                    visit(a)
+                clock += 1
+                touch(action.predicate.memory, clock, clock)
+                for a in action.body:
+                    visit(a)
             case Branch():
                 clock += 1
-                if action.predicate.memory is not None:
-                    touch(action.predicate.memory, clock, clock)
+                touch(action.predicate.memory, clock, clock)
                 for arm in action.arms:
                     for a in arm:
                         visit(a)
+        if isinstance(action, (Loop, Repeat)):
+            for m in _outliving(action, uses):
+                touch(m, start + 1, clock)
 
     for action in actions:
         visit(action)
     return spans
 
 
-def _steps(action: Action) -> list[Step]:
-    from jit.kernels.steps import walk
-
-    return list(walk([action]))
+def _outliving(loop: Action, uses: Counter[Memory]) -> set[Memory]:
+    """What lives from round to round: not what each round writes first and only the loop uses."""
+    inside: Counter[Memory] = Counter()
+    fresh: set[Memory] = set()
+    for m, writes in touches([loop]):
+        if m not in inside and writes:
+            fresh.add(m)
+        inside[m] += 1
+    return {m for m in inside if m not in fresh or inside[m] < uses[m]}
 
 
 def _first_fit(lives: Sequence[_Life]) -> list[tuple[_Life, int]]:

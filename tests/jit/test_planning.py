@@ -15,7 +15,17 @@ import jit
 from eager.engine.tensor import Tensor
 from eager.ops.types import F32, F64, U8
 from jit.kernels.index import Index, Var
-from jit.kernels.steps import Action, Branch, Loop, Memory, Pointer, Scratch, Step, bytes_of
+from jit.kernels.steps import (
+    Action,
+    Branch,
+    Loop,
+    Memory,
+    Pointer,
+    Repeat,
+    Scratch,
+    Step,
+    bytes_of,
+)
 from jit.layout import evaluate_size
 from jit.passes.planning import ALIGNMENT, Plan, plan
 
@@ -72,12 +82,24 @@ def test_every_buffer_starts_at_a_cache_line() -> None:
             assert start % ALIGNMENT == 0
 
 
-def test_what_a_loop_touches_lives_for_all_its_rounds() -> None:
-    outside, first, second = room("outside", 64), room("first", 64), room("second", 64)
-    loop = Loop(Var("b0", Index.of(4)), (step(first), step(second)))
-    found = spans(plan([step(outside), loop, step(outside)], [outside, first, second]), {})
-    places = list(found.values())
-    assert not any(overlap(a, b) for k, a in enumerate(places) for b in places[:k])
+@pytest.mark.parametrize("repeat", [False, True])
+def test_what_outlives_a_round_has_its_room_for_all_rounds(repeat: bool) -> None:
+    carry, a, b, c, read, flag = (room(n, 64) for n in ("carry", "a", "b", "c", "read", "flag"))
+    body = (step(carry, a), step(a, b), step(b, read, c), step(c, carry))
+    t = Var("t0", Index.of(4))
+    loop = Repeat(t, True, (step(carry, flag),), Pointer(flag, U8), body) if repeat else Loop(
+        t, body)
+    rooms = [carry, a, b, c, read, *[flag] * repeat]
+    found = spans(plan([step(read), step(carry), loop, step(carry)], rooms), {})
+    for lasting in (carry, read):
+        assert not any(overlap(found[lasting], found[m]) for m in rooms if m is not lasting)
+    assert overlap(found[a], found[c]) and not overlap(found[a], found[b])
+
+
+def test_what_a_round_leaves_to_the_next_keeps_its_room() -> None:
+    left, a = room("left", 64), room("a", 64)
+    found = spans(plan([Loop(Var("t0", Index.of(4)), (step(left, a), step(left)))], [left, a]), {})
+    assert not overlap(found[left], found[a])
 
 
 def test_a_predicate_lives_until_it_is_read_and_arms_may_share() -> None:
