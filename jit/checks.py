@@ -52,7 +52,6 @@ _CODES = {
     2: "the arena is too small",
     3: "the CPU lacks the level that was asked for",
     4: "integer division by zero",
-    5: "a float is out of range for the integer it is converted to (or NaN)",
     6: "index {value} is out of range",
     8: "a matrix is singular or not positive definite",
     7: "out of memory",

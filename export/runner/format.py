@@ -50,7 +50,6 @@ CODES = {
     2: "the arena is too small",
     3: "the native code has no version for this CPU",
     4: "integer division by zero",
-    5: "a float is out of range for the integer it is converted to, or NaN",
     6: "index {value} is out of range",
     7: "out of memory",
     8: "a matrix is singular or not positive definite",

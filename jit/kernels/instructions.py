@@ -7,7 +7,6 @@ dtypes (``cast_f32_i64``).  Integers wrap and nothing traps: kernels check zero 
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,10 +32,11 @@ class Instruction:
 
 @functools.cache
 def instruction(name: str) -> Instruction | None:
-    """The instruction of a name, or None: ``add_i32``, ``cast_f32_bool``, ``fits_f64_i8``."""
-    converted = re.fullmatch(r"(cast|fits)_(\w+)_(\w+)", name)
-    if converted and converted[2] in NATIVE and converted[3] in NATIVE:
-        return _conversion(name, converted[1], NATIVE[converted[2]], NATIVE[converted[3]])
+    """The instruction of a name, or None: ``add_i32``, ``cast_f32_bool``."""
+    converted = re.fullmatch(r"cast_(\w+)_(\w+)", name)
+    if converted and converted[1] in NATIVE and converted[2] in NATIVE:
+        source, target = NATIVE[converted[1]], NATIVE[converted[2]]
+        return Instruction(name, target.name, (source.name,), _cast(source, target))
     if name in _UNSIGNED:
         return Instruction(name, "u64", ("u64", "u64"), _UNSIGNED[name])
     stem, _, suffix = name.rpartition("_")
@@ -334,14 +334,6 @@ _UNARY = {"neg", "abs", "sign", "sqrt", "rsqrt", "floor", "ceil", "trunc", "roun
 
 
 # --- conversions -------------------------------------------------------------------------------
-def _conversion(name: str, what: str, source: DType, target: DType) -> Instruction | None:
-    if what == "cast":
-        return Instruction(name, target.name, (source.name,), _cast(source, target))
-    if source.kind == "f" and target.kind == "i":
-        return Instruction(name, "bool", (source.name,), _fits(target))
-    return None
-
-
 def _ir_type(dtype: DType) -> Any:
     from llvmlite import ir
 
@@ -381,17 +373,3 @@ def _saturated(b: Any, x: Any, target: DType) -> Any:
     f = b.module.globals.get(symbol) or ir.Function(
         b.module, ir.FunctionType(kind, [x.type]), symbol)
     return b.call(f, [x])
-
-
-def _fits(target: DType) -> Emit:
-    """Whether the integer part of a float is a number of the dtype; False for NaN."""
-    bits = 8 * target.itemsize - (target.name != "u8")
-    low = 0 if target.name == "u8" else -(1 << bits)
-
-    def emit(b: Any, a: list[Any]) -> Any:
-        x = Number(b, a[0])
-        wide = x if x.width == 64 else x.widened()
-        # low - 1 is no float64 for int64: there the lowest number itself is the bound.
-        above = wide >= float(low) if bits == 63 else wide > float(low - 1)
-        return (above & (wide < math.ldexp(1.0, bits))).value
-    return emit

@@ -124,9 +124,6 @@ def _checks(v: Value, pad: str) -> Iterator[str]:
     if v.instr in ("floordiv", "mod", "fmod") and v.operand.kind == "i":
         yield f"{pad}if {expression(v.args[1])} == 0:"
         yield f"{pad}    err[0] = 4"
-    if v.instr == "cast" and v.operand.kind == "f" and v.dtype.kind == "i":
-        yield f"{pad}if not fits_{v.operand.name}_{v.dtype.name}({expression(v.args[0])}):"
-        yield f"{pad}    err[0] = 5"
 
 
 def reports(nest: Nest) -> bool:

@@ -291,8 +291,6 @@ def test_conversions() -> None:
     x = t([1.7, -1.7])
     assert x.long().tolist() == [1, -1] and x.bool().dtype is BOOL
     assert x.to(F64).dtype is F64 and x.to(t([1])).dtype is I64 and x.to("cpu") is x
-    with pytest.raises(OpError, match="out of range"):
-        t([1e30]).long()
     with pytest.raises(OpError, match="not available"):
         x.to(device="cuda")
 

@@ -53,6 +53,7 @@ CASES = (
     model("gpt2"),
     model("gpt2 decoding", file="gpt2", entries=(("forward", "grown"),)),
     model("llama", entries=(("prefill", "inputs"), ("decode", "following"))),
+    model("t5"),
     model("swin", lengths=(0,)),
     model("mamba", lengths=(6,)),
     model("mamba in chunks", file="mamba", build="chunked"),
