@@ -54,6 +54,7 @@ _CODES = {
     4: "integer division by zero",
     6: "index {value} is out of range",
     8: "a matrix is singular or not positive definite",
+    9: "a matrix holds NaN or an infinity, and has no singular values",
     7: "out of memory",
 }
 

@@ -330,19 +330,24 @@ class _Assembly:
             tuple(_port(f"output{k}", v) for k, v in enumerate(graph.outputs)),
             tuple(_port(i.name, i) for i in self.state),
             size_expression(spoken_size(arena.size)),
-            tuple(Weight(_weight_name(h), h.dtype.name, h.shape, h.offset, h.packing)
-                  for h in held),
+            tuple(Weight(name, h.dtype.name, h.shape, h.offset, h.packing)
+                  for name, h in zip(_weight_names(held), held, strict=True)),
             last.offset + -(-last.size // 64) * 64 if last else 0, tuple(places))
         return Module(graph, tuple(self.kernels.values()), driver, tuple(sorted(used)), held,
                       layout, self.state, self.alias, tuple(self.work))
 
 
-def _weight_name(held: Held) -> str:
-    value = held.value
-    if value is None:
-        return "zeros"
-    root = root_of(value)
-    return root.name if isinstance(root, (Input, Const)) else ""
+def _weight_names(held: Sequence[Held]) -> list[str]:
+    """A name for each entry of the blob: two layouts of one weight are two entries."""
+    found: dict[str, None] = {}
+    for h in held:
+        root = None if h.value is None else root_of(h.value)
+        plain = "zeros" if root is None else getattr(root, "name", "") or "constant"
+        k, name = 1, plain
+        while name in found:
+            k, name = k + 1, f"{plain}#{k + 1}"
+        found[name] = None
+    return list(found)
 
 
 def _port(name: str, value: Any) -> Port:

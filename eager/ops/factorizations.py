@@ -18,8 +18,6 @@ from eager.ops.families import Library
 from eager.ops.op import Example, Op
 from eager.ops.types import I64, Type, broadcast_shapes
 
-_WHY = "no kernel finds eigenvalues; do it outside of the traced function"
-
 
 # --- contracts ---------------------------------------------------------------------------------
 def _matrix(x: Type) -> None:
@@ -337,7 +335,6 @@ def _grad_matrix_exp(F: Any, g: Any, out: Any, x: Any) -> tuple[Any, ...]:
 def _op(name: str, doc: str, infer: Any, forward: Any, grad: Any, saves: tuple[Any, ...],
         examples: tuple[Any, ...], **columns: Any) -> Op:
     cases = tuple(Example(e) if isinstance(e, tuple) else e for e in examples)
-    cases = tuple(Example(e) if isinstance(e, tuple) else e for e in examples)
     whole = np.ones((3, 3), np.int64)
     return Op(name, doc, infer, Library(name), forward=forward, grad=grad, saves=saves,
               complex=columns.pop("complex", True), holomorphic=False, spelling=None,
@@ -360,11 +357,11 @@ solve_triangular = _op("solve_triangular", "The X with A X = B, of A one triangl
                        (Example((_SPD, _RECT[:3]), _LOWER),
                         Example((_SPD, _RECT[:3]), {"upper": True, "unitriangular": True})))
 eigh = _op("eigh", "Eigenvalues, ascending, above eigenvectors of Hermitian x (its lower half).",
-           _eigen, _run_eigh, _grad_eigh, ("out",), ((_SPD,),), not_compiled=_WHY)
+           _eigen, _run_eigh, _grad_eigh, ("out",), ((_SPD,),))
 qr = _op("qr", "Q above R* of x = Q R, reduced.", _qr_packed, _run_qr, _grad_qr, (0, "out"),
          ((_RECT,), (_RECT.T.copy(),)))
 svd = _op("svd", "U above S above V of x = U diag(S) V*, reduced.", _svd_packed, _run_svd,
-          _grad_svd, (0, "out"), ((_RECT,),), not_compiled=_WHY)
+          _grad_svd, (0, "out"), ((_RECT,), (_RECT.T.copy(),)))
 slogdet = _op("slogdet", "Sign and logarithm of the size of the determinant.", _signed_log,
               _run_slogdet, _grad_slogdet, (0,), ((_SPD,),), complex=False)
 det = _op("det", "The determinant.", _determinant, np.linalg.det, _grad_det, (0, "out"),

@@ -53,6 +53,7 @@ CODES = {
     6: "index {value} is out of range",
     7: "out of memory",
     8: "a matrix is singular or not positive definite",
+    9: "a matrix holds NaN or an infinity, and has no singular values",
 }
 
 _MOST = 1 << 40  #: no size in a manifest, and none that follows from it, is larger

@@ -11,16 +11,19 @@ from eager.ops.errors import CompileError
 from eager.ops.types import F32, F64, broadcast_shapes
 from jit.dims import to_index
 from jit.graph import Node, Value
-from jit.kernels import factoring, templates
+from jit.kernels import templates
 from jit.kernels.context import Context, around, kernel_step
+from jit.kernels.factoring import FACTORINGS
 from jit.kernels.index import Index, Var, product
 from jit.kernels.reading import matrix_strides
 from jit.kernels.rowwise import ROWWISE
+from jit.kernels.spectra import SPECTRA
 from jit.kernels.steps import Action, Kernel, Loop, Pointer, Scratch, Step, as_bytes, elements
 from jit.passes.fusion import Call
 
 #: Most tasks that a routine of the library is split into.
 MOST_TASKS = 8
+_ROUTINES = {**FACTORINGS, **SPECTRA}
 
 
 def lower_call(call: Call, ctx: Context) -> tuple[Action, ...]:
@@ -250,9 +253,10 @@ def _library(call: Call, ctx: Context) -> tuple[Action, ...]:
     """One matrix after the other through its routine."""
     node = call.node
     assert isinstance(node.op.kernel, fam.Library)
-    found = factoring.routine(node.op.kernel.routine, node.type.dtype, dict(node.attrs))
-    if found is None:
+    make = _ROUTINES.get(node.op.kernel.routine)
+    if make is None:
         raise CompileError(f"no kernel is written for {node.op.name}")
+    found = make(node.type.dtype, dict(node.attrs))
     a = node.args[0]
     batch = broadcast_shapes(*(v.type.shape[:-2] for v in node.args))
     operands = [_Operand(v, batch, ctx) for v in node.args]

@@ -1,48 +1,14 @@
-"""Kernels that factorise one matrix or solve with it; computed in float64 whatever the dtype.
+"""Kernels that factorise one matrix by elimination or reflections, or solve with it.
 
-Operands come with the strides of their rows and columns; the result lies row-major.  What has no
-answer (a pivot of 0, a matrix that is not positive definite) leaves code 8.
+What has no answer (a pivot of 0, a matrix that is not positive definite) leaves code 8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from eager.ops.types import F64, DType
-from jit.kernels.steps import Kernel
-
-
-@dataclass(frozen=True)
-class Routine:
-    """The kernel of a routine, and how many float64 of room it needs for [m, n] and [n, k]."""
-
-    kernel: Kernel
-    room: Callable[[Any, Any, Any], Any]
-
-
-def routine(name: str, dtype: DType, attrs: dict[str, Any]) -> Routine | None:
-    """The routine of a library op on matrices of a dtype; None where there is none."""
-    make = _ROUTINES.get(name)
-    return None if make is None else make(dtype, attrs)
-
-
-def _load(text: str, dtype: DType) -> str:
-    return text if dtype is F64 else f"cast_{dtype.name}_f64({text})"
-
-
-def _store(text: str, dtype: DType) -> str:
-    return text if dtype is F64 else f"cast_f64_{dtype.name}({text})"
-
-
-def _kernel(body: str, dtype: DType, operands: int, room: bool) -> Kernel:
-    buffers = (dtype,) * (operands + 1) + ((F64,) if room else ())
-    sizes = ("m", "n", "ar", "ac") + (("k", "br", "bc") if operands == 2 else ())
-    names = ", ".join(("a", "b")[:operands] + ("out",) + (("w",) if room else ()) + sizes)
-    return Kernel("kernel", f"def kernel({names}, err, lo, hi):\n{body}", buffers, sizes,
-                  reports=True)
-
+from eager.ops.types import DType
+from jit.kernels.matrices import Maker, Routine, load, matrix_kernel, store
 
 #: Gauss's elimination with row exchanges, in ``w``: L below the diagonal, U from it on.  A row of
 #: ``w`` is ``wide`` long: right sides, if any, stand behind the matrix and are eliminated too.
@@ -73,7 +39,7 @@ def _read_into_room(dtype: DType) -> str:
     return f"""\
     for i in range(n):
         for j in range(n):
-            w[i * wide + j] = {_load("a[i * ar + j * ac]", dtype)}
+            w[i * wide + j] = {load("a[i * ar + j * ac]", dtype)}
 """
 
 
@@ -82,7 +48,7 @@ def _solve(dtype: DType, attrs: dict[str, Any]) -> Routine:
     wide = n + k
 {_read_into_room(dtype)}\
         for j in range(k):
-            w[i * wide + n + j] = {_load("b[i * br + j * bc]", dtype)}
+            w[i * wide + n + j] = {load("b[i * br + j * bc]", dtype)}
 {_ELIMINATE}\
     for q in range(n):
         p = n - 1 - q
@@ -95,9 +61,9 @@ def _solve(dtype: DType, attrs: dict[str, Any]) -> Routine:
             for i in range(p + 1, n):
                 total = total - w[p * wide + i] * w[i * wide + j]
             w[p * wide + j] = total / pivot
-            out[p * k + j - n] = {_store("total / pivot", dtype)}
+            out[p * k + j - n] = {store("total / pivot", dtype)}
 """
-    return Routine(_kernel(body, dtype, 2, True), lambda m, n, k: n * (n + k))
+    return Routine(matrix_kernel(body, dtype, 2), lambda m, n, k: n * (n + k))
 
 
 def _det(dtype: DType, attrs: dict[str, Any]) -> Routine:
@@ -106,9 +72,9 @@ def _det(dtype: DType, attrs: dict[str, Any]) -> Routine:
 {_read_into_room(dtype)}{_ELIMINATE}\
     for p in range(n):
         sign = sign * w[p * n + p]
-    out[0] = {_store("sign", dtype)}
+    out[0] = {store("sign", dtype)}
 """
-    return Routine(_kernel(body, dtype, 1, True), lambda m, n, k: n * n)
+    return Routine(matrix_kernel(body, dtype, 1), lambda m, n, k: n * n)
 
 
 def _slogdet(dtype: DType, attrs: dict[str, Any]) -> Routine:
@@ -123,17 +89,17 @@ def _slogdet(dtype: DType, attrs: dict[str, Any]) -> Routine:
         if pivot == 0.0:
             sign = 0.0
         total = total + log_f64(abs_f64(pivot))
-    out[0] = {_store("sign", dtype)}
-    out[1] = {_store("total", dtype)}
+    out[0] = {store("sign", dtype)}
+    out[1] = {store("total", dtype)}
 """
-    return Routine(_kernel(body, dtype, 1, True), lambda m, n, k: n * n)
+    return Routine(matrix_kernel(body, dtype, 1), lambda m, n, k: n * n)
 
 
 def _triangular(dtype: DType, attrs: dict[str, Any]) -> Routine:
     upper = attrs["upper"]
-    at = _load("a[p * ar + i * ac]", dtype)
+    at = load("a[p * ar + i * ac]", dtype)
     divide = "" if attrs["unitriangular"] else f"""\
-            pivot = {_load("a[p * ar + p * ac]", dtype)}
+            pivot = {load("a[p * ar + p * ac]", dtype)}
             if pivot == 0.0:
                 err[0] = 8
                 return
@@ -143,23 +109,23 @@ def _triangular(dtype: DType, attrs: dict[str, Any]) -> Routine:
     for q in range(n):
         p = {"n - 1 - q" if upper else "q"}
         for j in range(k):
-            total = {_load("b[p * br + j * bc]", dtype)}
+            total = {load("b[p * br + j * bc]", dtype)}
             for i in range({"p + 1, n" if upper else "0, p"}):
                 total = total - {at} * w[i * k + j]
 {divide}\
             w[p * k + j] = total
-            out[p * k + j] = {_store("total", dtype)}
+            out[p * k + j] = {store("total", dtype)}
 """
-    return Routine(_kernel(body, dtype, 2, True), lambda m, n, k: n * k)
+    return Routine(matrix_kernel(body, dtype, 2), lambda m, n, k: n * k)
 
 
 def _cholesky(dtype: DType, attrs: dict[str, Any]) -> Routine:
     body = f"""\
     for i in range(n):
         for j in range(n):
-            out[i * n + j] = {_store("0.0", dtype)}
+            out[i * n + j] = {store("0.0", dtype)}
         for j in range(i + 1):
-            total = {_load("a[i * ar + j * ac]", dtype)}
+            total = {load("a[i * ar + j * ac]", dtype)}
             for p in range(j):
                 total = total - w[i * n + p] * w[j * n + p]
             if i == j:
@@ -170,9 +136,9 @@ def _cholesky(dtype: DType, attrs: dict[str, Any]) -> Routine:
             else:
                 total = total / w[j * n + j]
             w[i * n + j] = total
-            out[i * n + j] = {_store("total", dtype)}
+            out[i * n + j] = {store("total", dtype)}
 """
-    return Routine(_kernel(body, dtype, 1, True), lambda m, n, k: n * n)
+    return Routine(matrix_kernel(body, dtype, 1), lambda m, n, k: n * n)
 
 
 def _qr(dtype: DType, attrs: dict[str, Any]) -> Routine:
@@ -185,7 +151,7 @@ def _qr(dtype: DType, attrs: dict[str, Any]) -> Routine:
     short = imin(m, n)
     for i in range(m):
         for j in range(n):
-            w[i * n + j] = {_load("a[i * ar + j * ac]", dtype)}
+            w[i * n + j] = {load("a[i * ar + j * ac]", dtype)}
     for p in range(short):
         rest = 0.0
         for i in range(p + 1, m):
@@ -226,17 +192,17 @@ def _qr(dtype: DType, attrs: dict[str, Any]) -> Routine:
                 w[base + i * short + j] = w[base + i * short + j] - w[i * n + p] * total
     for i in range(m):
         for j in range(short):
-            out[i * short + j] = {_store("w[base + i * short + j]", dtype)}
+            out[i * short + j] = {store("w[base + i * short + j]", dtype)}
     for i in range(n):
         for j in range(short):
             total = w[j * n + i] if j <= i else 0.0
-            out[(m + i) * short + j] = {_store("total", dtype)}
+            out[(m + i) * short + j] = {store("total", dtype)}
 """
-    return Routine(_kernel(body, dtype, 1, True),
+    return Routine(matrix_kernel(body, dtype, 1),
                    lambda m, n, k: m * n + m + m * n)  # the matrix, the factors, Q
 
 
-_ROUTINES: dict[str, Callable[[DType, dict[str, Any]], Routine]] = {
+FACTORINGS: dict[str, Maker] = {
     "solve": _solve, "det": _det, "slogdet": _slogdet, "solve_triangular": _triangular,
     "cholesky": _cholesky, "qr": _qr,
 }

@@ -13,7 +13,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load
 
+import eager
 import export
+import jit
 from export import ArtifactError
 from tests.export.surgery import members_of
 
@@ -66,6 +68,21 @@ def test_manifest_says_what_is_inside(model_art):
         ("input", "f32", ["B", 8])]
     assert entry["dims"] == [{"name": "B", "min": 1, "max": 64}]
     assert entry["in_spec"]["kind"] == "tuple" and entry["out_spec"] == "leaf"
+
+
+def test_constants_without_a_name_and_a_weight_in_two_layouts(tmp_path):
+    weight = eager.randn(3, 3)
+
+    def fn(x):
+        return x @ weight + weight + eager.tensor([1.0, 2.0, 3.0]) * eager.tensor([4.0, 5.0, 6.0])
+
+    program = jit.trace(fn, (eager.ones(3, 3),))
+    names = [w.name for w in program.layout.weights]
+    assert len(set(names)) == len(names) > 2 and "" not in names
+    export.save(program, tmp_path / "file.art", targets=("x86_64-linux",), levels=("v2",))
+    loaded = export.runner.load(tmp_path / "file.art", trust=True)
+    x = np.ones((3, 3), np.float32)
+    np.testing.assert_allclose(np.asarray(loaded(x)), fn(eager.tensor(x)).numpy(), rtol=1e-6)
 
 
 def test_same_program_same_bytes(model, model_art, tmp_path):

@@ -29,13 +29,13 @@ def _spread(case: Case, tensors: list[Tensor]) -> Any:
     return public(case.name, case.where)(*args, **{k: put(v) for k, v in case.kwargs.items()})
 
 
-def _arrays(value: Any) -> list[np.ndarray[Any, Any]]:
+def arrays_of(value: Any) -> list[np.ndarray[Any, Any]]:
     if isinstance(value, (tuple, list)):
-        return [a for v in value for a in _arrays(v)]
+        return [a for v in value for a in arrays_of(v)]
     return [value] if isinstance(value, np.ndarray) else []
 
 
-def _whole(case: Case, floats: list[bool]) -> Any:
+def whole(case: Case, floats: list[bool]) -> Any:
     """Results and the gradients of their squares' sum."""
     def run(*tensors: Tensor) -> list[Tensor]:
         leaves = [(t * 1.0).detach().requires_grad_() if f else t
@@ -51,8 +51,8 @@ def _whole(case: Case, floats: list[bool]) -> Any:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_traced_is_eager(case: Case) -> None:
-    arrays = _arrays((case.args, tuple(case.kwargs.values())))
-    run = _whole(case, [a.dtype == np.float64 for a in arrays])
+    arrays = arrays_of((case.args, tuple(case.kwargs.values())))
+    run = whole(case, [a.dtype == np.float64 for a in arrays])
     tensors = [Tensor(a) for a in arrays]
     if case.name == "equal" and arrays[0].shape != arrays[1].shape:
         return  # decided by the shapes
