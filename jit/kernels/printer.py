@@ -132,12 +132,13 @@ def reports(nest: Nest) -> bool:
 
 
 # --- folds -------------------------------------------------------------------------------------
-def lanes_for(size: Index) -> int:
-    """Accumulators of a fold over ``size`` elements; 1 folds in order."""
+def lanes_for(size: Index, repeats: Index) -> int:
+    """Accumulators of a fold over ``size`` elements, ``repeats`` times; 1 folds in order."""
     n = size.constant
     if n is None:
         return 64
-    return 1 if n <= 16 else 16 if n < 128 else 64
+    shortest = 17 if repeats.constant == 1 else 16
+    return 1 if n < shortest else 16 if n < 128 else 64
 
 
 def _combine(f: Fold, left: str, right: str) -> str:
@@ -207,7 +208,8 @@ def _sweep(inner: tuple[Var, ...], statements: Sequence[Statement], folds: tuple
         return []
     lines = []
     last = inner[-1]
-    lanes = lanes_for(Index.of(last.size)) if folds else 0
+    repeats = product(Index.of(v.size) for v in inner[:-1])
+    lanes = lanes_for(Index.of(last.size), repeats) if folds else 0
     if any(f.dtype is BOOL for f in folds):
         lanes = 1
     for f in folds:

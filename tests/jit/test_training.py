@@ -38,17 +38,23 @@ def start(exact: Training, mine: Training) -> None:
 def errors(traced: Traced, found: Any, loss: Any, mine: Training, wanted: list[Any]) -> list[Any]:
     """Of the loss and of each tensor: the error of the eager step, of the traced one, and 1e-6 of
     the largest number, all against float64 (`wanted`: the loss, then the state).
+
+    Errors are root mean squares: Adam turns a gradient near 0 into a step of any sign, so a
+    single element is decided by chance.
     """
     own = [loss.detach()._array, *(t._array for t in mine.state())]
     name_of = {id(t): i.name for i, t in traced.state}
     theirs = [found[0], *(found[1].get(name_of.get(id(t)), t._array) for t in mine.state())]
-    return [(np.abs(a - w).max(initial=0), np.abs(b - w).max(initial=0),
-             1e-6 * np.abs(w).max(initial=0)) for a, b, w in zip(own, theirs, wanted, strict=True)
+    return [(np.sqrt(np.mean((a - w) ** 2)), np.sqrt(np.mean((b - w) ** 2)),
+             1e-6 * np.abs(w).max()) for a, b, w in zip(own, theirs, wanted, strict=True)
             if np.asarray(w).dtype.kind == "f"]
 
 
-def assert_step_by_step(name: str, run: Any, steps: int, **settings: Any) -> None:
-    """Each step, taken from the same state: at most twice eager's own error against float64."""
+def worst_step(name: str, run: Any, steps: int, **settings: Any) -> float:
+    """Of steps that are each taken from the eager state: the largest error against float64, over
+    what is allowed, twice eager's own error or 1e-6 of the largest number.
+    """
+    worst = 0.0
     mine, exact = made(name, **settings), made(name, eager.float64, **settings)
     eager.manual_seed(11)
     traced = trace_graph(mine.step, mine.batch(0))
@@ -67,7 +73,8 @@ def assert_step_by_step(name: str, run: Any, steps: int, **settings: Any) -> Non
         np.testing.assert_array_equal(default_generator.state._array, after)
         wanted = [ideal.detach()._array, *(t._array for t in exact.state())]
         for own, other, least in errors(traced, (found, replay.state), loss, mine, wanted):
-            assert other <= max(2 * own, least)
+            worst = max(worst, other / (max(2 * own, least) or np.inf))
+    return worst
 
 
 def follow(name: str, run: Any, dtype: Any, steps: int, **settings: Any) -> tuple[Any, Any, Any]:
@@ -86,7 +93,7 @@ def follow(name: str, run: Any, dtype: Any, steps: int, **settings: Any) -> tupl
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_step_from_the_eager_state(name: str) -> None:
-    assert_step_by_step(name, Replay, 3, batch=4)
+    assert worst_step(name, Replay, 3, batch=4) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,7 +106,7 @@ def test_float64_stays_within_1e_8(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hundred_compiled_steps(name: str) -> None:
-    assert_step_by_step(name, Compiled, 20)
+    assert worst_step(name, Compiled, 20) <= 1
     found, wanted, _ = follow(name, Compiled, eager.float32, 100)
     assert wanted[-1] < wanted[0] and np.abs(found - wanted).max() < 1e-5
     found, wanted, gap = follow(name, Compiled, eager.float64, 100)
