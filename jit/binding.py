@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -41,7 +42,7 @@ class Binding:
         from jit.compiler import shared_object
 
         self._check = check
-        self.module = module
+        self.module, self.level = module, level
         self.written = tuple(state[i.name] for i in module.state)
         arguments = [i for i in module.graph.inputs if i.role == "argument"]
         updated = {i for i, _ in module.graph.updates}
@@ -64,6 +65,13 @@ class Binding:
     def layout(self) -> Layout:
         """Ports, dims, weights and memory."""
         return self.module.layout
+
+    @cached_property
+    def kernels(self) -> Any:
+        """The source of every kernel and of the driver, as it is compiled."""
+        from jit.report.kernels import Kernels
+
+        return Kernels(self.module, self.level)
 
     def _make_entry(self) -> entry.Entry | None:
         """The native entry, where arguments are only read and ranges of plain sizes say all."""

@@ -62,9 +62,12 @@ class Grads:
     cleared: tuple[Tensor, ...] = ()
     lost: tuple[Tensor, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.kept or self.absent or self.cleared or self.lost)
+
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call of a program that does this; most do nothing to gradients."""
-        if not (self.kept or self.absent or self.cleared or self.lost):
+        if not self:
             return call
 
         def called(*arrays: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from jit import pytree
 from jit.binding import Binding
+from jit.gradients import Gradient
 from jit.graph import Graph
 from jit.guards import Watch
 from jit.interpreter import interpret
@@ -26,6 +26,7 @@ from jit.passes.weights import split
 from jit.pytree import Spec
 from jit.recorder import Finding
 from jit.samples import infer_dims
+from jit.taping import Taping, array_of, tensor_of
 from jit.tracer import Traced, trace_graph
 
 
@@ -68,6 +69,9 @@ class Program:
         self._binding = Binding(lower(self._main).edited(self.edits), prologue, self._state,
                                 self.level, self._watch.check_all)
         self._call = self._watch.before(traced.grads.around(self._binding.call))
+        self._taping = None if traced.retrace is None or edits else Taping(
+            traced, self.level, self._run, self._watch)
+        self._learns = self._taping is not None and self._taping.learns
         self._plain = _plain_arguments(self.in_spec)
         self._single = self.out_spec.kind == "leaf"
         folder = os.environ.get("EAGER_JIT_DUMP")
@@ -95,12 +99,10 @@ class Program:
         """The optimised graph as text: what the kernels compute."""
         return str(self._main)
 
-    @cached_property
+    @property
     def kernels(self) -> Any:
         """The source of every kernel and of the driver, as it is compiled."""
-        from jit.report.kernels import Kernels
-
-        return Kernels(self._binding.module, self.level)
+        return self._binding.kernels
 
     def with_kernel(self, name: str, source: str) -> Program:
         """The same program with the source of one kernel (or the driver) replaced."""
@@ -140,6 +142,19 @@ class Program:
         """
         return self._watch.broken()
 
+    def gradient(self, *arguments: str) -> Gradient:
+        """The gradient for these arguments, and for live tensors that require grad, compiled.
+
+        Calls use it by themselves.  ``graph`` and ``kernels`` are what runs back.  Raises
+        TraceError or OpError where the function has none.
+        """
+        names = [i.name for i in self.graph.inputs if i.role == "argument"]
+        unknown = [a for a in arguments if a not in names]
+        if unknown or self._taping is None:
+            raise OpError(f"there is no argument {unknown[0]!r}; there are {', '.join(names)}"
+                          if unknown else _NO_GRADIENT)
+        return self._taping.gradient(tuple(sorted(map(names.index, arguments))))
+
     @property
     def writes(self) -> tuple[str, ...]:
         """The arguments that a call writes, by their names in `layout`."""
@@ -168,23 +183,34 @@ class Program:
                     needs = needs or a._needs
             except AttributeError:
                 return self._call_general(args, kwargs)
-            if not (needs and mode.grad):
-                return self._wrap(self._call(*arrays))
+            if not (mode.grad and (needs or self._learns)):
+                return self._wrap(self._call(*arrays), mode.storage)
+            return self._tree(self._recorded(args, arrays))
         return self._call_general(args, kwargs)
 
     def _call_general(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Any tree of arguments, in words where it does not fit."""
-        if MODE.get().recorder is not None:
-            raise TraceError("a compiled program is called inside a trace; call the function that "
-                             "it was traced from, so that the trace sees what it does")
+        mode = MODE.get()
+        if mode.recorder is not None:
+            return self._inlined(args, kwargs)
         leaves = self.leaves(args, kwargs)
-        if MODE.get().grad:
-            for port, leaf in zip(self.layout.inputs, leaves, strict=False):
-                if isinstance(leaf, Tensor) and leaf._needs:
-                    raise OpError(f"argument {port.name!r} requires grad, and gradients do not "
-                                  f"flow through compiled programs; pass x.detach(), call it "
-                                  f"under eager.no_grad(), or trace the whole training step")
-        return self._wrap(self._call(*(_as_array(x) for x in leaves)))
+        arrays = list(map(array_of, leaves))
+        if mode.grad and (self._learns or any(getattr(x, "_needs", False) for x in leaves)):
+            return self._tree(self._recorded(leaves, arrays))
+        return self._wrap(self._call(*arrays), mode.storage)
+
+    def _recorded(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> list[Tensor]:
+        """The results of a call that goes on the tape."""
+        if self._taping is None:
+            raise OpError(_NO_GRADIENT)
+        return self._taping.call(leaves, arrays)
+
+    def _inlined(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The program inside of another trace: its function is traced there."""
+        if self.traced.fn is None or self.edits:
+            raise TraceError("a program made of a graph, or with a kernel replaced, is called "
+                             "inside a trace, which needs the function; call that itself")
+        return self.traced.fn(*args, **kwargs)
 
     def leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         try:
@@ -199,14 +225,24 @@ class Program:
                           f"example: {where}; trace again for this one")
         return leaves
 
-    def _wrap(self, found: Any) -> Any:
+    def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """One call on arrays."""
+        found = self._call(*arrays)
+        if self._binding.written:
+            self._binding.count_writes()
+        return found if isinstance(found, tuple) else (found,)
+
+    def _wrap(self, found: Any, storage: Any) -> Any:
         """Arrays as the function's result: tensors in the tree that it returned."""
         if self._binding.written:
             self._binding.count_writes()
         if self._single:
-            return _tensor(found)
+            return tensor_of(found, storage)
         arrays = found if isinstance(found, tuple) else (found,)
-        return pytree.unflatten(self.out_spec, iter(map(_tensor, arrays)))
+        return self._tree([tensor_of(a, storage) for a in arrays])
+
+    def _tree(self, tensors: Sequence[Tensor]) -> Any:
+        return tensors[0] if self._single else pytree.unflatten(self.out_spec, iter(tensors))
 
     def refresh(self) -> None:
         """Pack the weights again, after a write that this package cannot see (``t.numpy()``)."""
@@ -240,19 +276,11 @@ class Program:
         return inputs, dict(zip((p.name for p in self.layout.outputs), outputs, strict=True))
 
 
+_NO_GRADIENT = ("a program that was made of a graph, or has a kernel replaced, has no gradient; "
+                "call it under eager.no_grad(), or trace the function")
+
+
 # --- pieces ------------------------------------------------------------------------------------
-def _tensor(array: Any) -> Tensor:
-    t = Tensor.__new__(Tensor)
-    t._array = array
-    t._node = t._storage = t._view = t.grad = None
-    t._needs = False
-    return t
-
-
-def _as_array(x: Any) -> Any:
-    return x._array if isinstance(x, Tensor) else x
-
-
 def _plain_arguments(spec: Spec) -> int:
     """How many positional tensors a call has, where that is all it has; else -1."""
     positional, keywords = spec.children

@@ -39,7 +39,9 @@ _NOBODY = nullcontext()
 class Traced:
     """What a trace found.
 
-    ``state`` pairs every state input of the graph with the live tensor behind it.
+    ``state`` pairs every state input of the graph with the live tensor behind it.  ``flows`` says
+    of each result whether a gradient flows through it to state (None: gradients were off), and
+    ``retrace`` traces another function on the same arguments, with the same state.
     """
 
     graph: Graph
@@ -51,6 +53,9 @@ class Traced:
     examples: tuple[np.ndarray[Any, Any], ...]  #: the example arguments
     grads: Grads = field(default_factory=Grads)  #: what the function does to ``.grad``
     guards: tuple[Guard, ...] = ()  #: what of Python's it relies on
+    flows: tuple[bool, ...] | None = None
+    fn: Callable[..., Any] | None = None
+    retrace: Callable[[Callable[..., Any]], Traced] | None = None
 
 
 def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
@@ -81,7 +86,8 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
         chance.check(onlooker.draws)
         _refuse_unsteady(run, again)
     guards = guards_of(onlooker, world, run.traced.state, run.left)
-    return replace(run.traced, guards=guards)
+    return replace(run.traced, guards=guards, fn=fn, retrace=lambda other: trace_graph(
+        other, args, kwargs, dynamic_shapes, (*state, fn), check=False))
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,7 @@ def _attempt(fn: Callable[..., Any], stateful: Sequence[Stateful],
             with onlooker:
                 out = fn(*call[0], **call[1])
             values, out_spec = _results(recorder, out)
+            flows = _flows(out)
         if recorder.refused is not None:
             raise recorder.refused
         left = left_by(recorder, restore(), assumed.example)
@@ -162,7 +169,8 @@ def _attempt(fn: Callable[..., Any], stateful: Sequence[Stateful],
     used = {i for i in graph.inputs if i.role != "argument"}
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
     return _Run(Traced(graph, signature, in_spec, out_spec, held, findings,
-                       tuple(array_of(x) for x in leaves), grads), recorder.numbers, left)
+                       tuple(array_of(x) for x in leaves), grads, flows=flows),
+                recorder.numbers, left)
 
 
 # --- state and results -------------------------------------------------------------------------
@@ -203,6 +211,13 @@ def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
                              f"holds; return the tensor and look at its shape")
     return [recorder.current(x) if isinstance(x, Tensor) else Const(np.array(x, order="C"))
             for x in leaves], spec
+
+
+def _flows(out: Any) -> tuple[bool, ...] | None:
+    """Which results have a history, where there is one to have."""
+    if not MODE.get().grad:
+        return None
+    return tuple(isinstance(x, Tensor) and x._needs for x in pytree.flatten(out)[0])
 
 
 def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],

@@ -54,7 +54,7 @@ def hoist(graph: Graph) -> tuple[Graph, Graph]:
              if n not in used)
     folded: dict[Value, Value] = {
         v: Input(name, v.type, "parameter") for v, name in zip(chosen, names, strict=False)}
-    main = replace(_substituted(graph, folded),
+    main = replace(substitute(graph, folded),
                    inputs=(*graph.inputs, *folded.values()))  # type: ignore[arg-type]
     return _part_for(graph, tuple(chosen)), main
 
@@ -117,7 +117,7 @@ def _bytes(type_: Any) -> int:
     return int(type_.numel) * int(type_.dtype.itemsize)
 
 
-def _substituted(graph: Graph, swap: dict[Value, Value]) -> Graph:
+def substitute(graph: Graph, swap: dict[Value, Value]) -> Graph:
     """The graph with values replaced, without the nodes that are no longer needed."""
     new: dict[Value, Value] = dict(swap)
     nodes = []

@@ -103,20 +103,6 @@ def test_dims_that_do_not_fit_are_named() -> None:
         program(floats(4), floats(3))
 
 
-def test_gradients_do_not_flow_through_a_program(doubling: jit.Program) -> None:
-    x = floats(3, 4).requires_grad_()
-    with pytest.raises(OpError, match=r"argument 'x' requires grad.*\.detach\(\)"):
-        doubling(x)
-    with eager.no_grad():
-        assert not doubling(x).requires_grad
-    assert not doubling(x.detach()).requires_grad
-
-
-def test_a_program_is_not_called_in_a_trace(doubling: jit.Program) -> None:
-    with pytest.raises(TraceError, match="inside a trace; call the function that it was traced"):
-        jit.trace(lambda x: doubling(x), (floats(3, 4),))
-
-
 def test_arguments_may_be_arrays_of_any_layout(doubling: jit.Program) -> None:
     x = rng.standard_normal((4, 3)).astype(np.float32)
     wide = rng.standard_normal((6, 8)).astype(np.float32)
