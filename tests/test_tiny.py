@@ -39,7 +39,7 @@ def test_the_whole_way(model: nn.Module, tmp_path: Path) -> None:
                         dynamic_shapes={"input": {0: jit.Dim("batch", max=64)}})
     with eager.no_grad():
         expected = model(images).numpy()
-    compiled = program(images).numpy()
+        compiled = program(images).numpy()
     np.testing.assert_allclose(compiled, expected, rtol=1e-5, atol=1e-6)
     assert "matmul" in str(program.graph) and "gemm" in program.kernels["ej_program"]
 
