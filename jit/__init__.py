@@ -12,6 +12,7 @@ _HOMES = {
     "jit.control.loops": ("map", "scan", "while_loop"),
     "jit.comparison": ("diff",),
     "jit.bisection": ("bisect",),
+    "jit.freezing": ("freeze", "optimize_for_inference"),
     "jit.compiled": ("compile",),
     "eager.ops.errors": ("CompileError", "GraphError", "OpError", "TraceError"),
 }

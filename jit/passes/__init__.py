@@ -12,6 +12,7 @@ from jit.passes.cse import eliminate_common
 from jit.passes.dce import eliminate_dead
 from jit.passes.decomposition import decompose
 from jit.passes.folding import fold_constants
+from jit.passes.prescaling import scale_inputs
 from jit.passes.regions import Pass
 from jit.passes.scaling import scale_weights
 from jit.passes.simplification import simplify
@@ -20,7 +21,7 @@ from jit.verifier import verify
 
 PIPELINE: tuple[Pass, ...] = (
     decompose, fold_constants, simplify, eliminate_common, eliminate_dead,
-    scale_weights, fold_constants, simplify, eliminate_common, eliminate_dead,
+    scale_inputs, scale_weights, fold_constants, simplify, eliminate_common, eliminate_dead,
 )
 
 

@@ -92,24 +92,24 @@ def _is_read_through(node: Node) -> bool:
 
 
 def _is_worth(node: Node) -> bool:
-    leaves = _leaves(node)
+    leaves = leaves_of(node)
     return bool(leaves) and _bytes(node.type) <= MAX_GROWTH * sum(_bytes(v.type) for v in leaves)
 
 
-def _leaves(node: Node) -> set[Value]:
-    """The inputs and constants that a node is made of."""
-    found: set[Value] = set()
+def leaves_of(value: Value) -> list[Value]:
+    """The inputs and constants that a value is made of, those of first operands first."""
+    found: list[Value] = []
     seen: set[Value] = set()
-    stack: list[Value] = [node]
+    stack: list[Value] = [value]
     while stack:
         value = stack.pop()
         if value in seen:
             continue
         seen.add(value)
         if isinstance(value, Node):
-            stack.extend(value.args)
+            stack.extend(reversed(value.args))
         else:
-            found.add(value)
+            found.append(value)
     return found
 
 

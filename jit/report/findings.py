@@ -14,7 +14,8 @@ _SECTIONS = (
     ("state", "state read"), ("updates", "state written"),
     ("random", "random draws"), ("captured", "captured tensors"), ("constant", "constants"),
     ("baked", "values baked in"), ("guard", "relied on; a call is refused where it has changed"),
-    ("side effect", "left undone"))
+    ("side effect", "left undone"),
+    ("frozen", "constant now: later writes are not seen"))
 
 
 def report(traced: Traced) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jit.graph import Graph
 from jit.passes.dce import eliminate_dead
-from jit.passes.folding import fold_constants
+from jit.passes.folding import fold_constants, fold_views
 
 LARGE = np.arange(64, dtype=np.float32)
 
@@ -67,3 +67,32 @@ def test_what_an_op_refuses_stays() -> None:
         return %0
     }""")
     assert fold(graph).nodes == graph.nodes
+
+
+def test_views_that_are_all_that_is_read_of_a_constant(becomes: Any) -> None:
+    made = becomes(fold_views, """
+        graph(%x: f32[4, 32], @0 "bias": f32[64]) {
+          %0 = slice(@0, starts=(0,), stops=(32,), steps=(1,)) : f32[32]
+          %1 = slice(@0, starts=(32,), stops=(64,), steps=(1,)) : f32[32]
+          %2 = flip(%1, dims=(0,)) : f32[32]
+          %3 = add(%x, %0) : f32[4, 32]
+          %4 = add(%3, %2) : f32[4, 32]
+          return %4
+        }""", """
+        graph(%x: f32[4, 32], @0 "bias": f32[32], @1 "bias": f32[32]) {
+          %0 = add(%x, @0) : f32[4, 32]
+          %1 = add(%0, @1) : f32[4, 32]
+          return %1
+        }""", [LARGE])
+    assert np.array_equal(made.consts[1].array, LARGE[:31:-1])
+
+
+def test_a_constant_that_is_read_otherwise_or_twice_stays(stays: Any) -> None:
+    stays(fold_views, """
+        graph(%x: f32[32], %y: f32[64], @0 "a": f32[64], @1 "b": f32[64]) {
+          %0 = slice(@0, starts=(0,), stops=(32,), steps=(1,)) : f32[32]
+          %1 = add(%x, %0) : f32[32]
+          %2 = add(%y, @0) : f32[64]
+          %3 = broadcast_to(@1, shape=(2, 64)) : f32[2, 64]
+          return %1, %2, %3
+        }""", [LARGE, LARGE])

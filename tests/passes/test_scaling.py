@@ -155,3 +155,88 @@ def test_the_error_against_float64_does_not_grow() -> None:
     (after,), _ = interpret(run(graph), given)
     old, new = np.abs(before - truth).max(), np.abs(after - truth).max()
     assert new <= max(2 * old, 1e-6 * np.abs(truth).max())
+
+
+def test_views_that_keep_the_channels_apart_come_after_the_bias(becomes: Any) -> None:
+    becomes(scale, """
+        graph(%x: f32[n, 2, 1, 8], %w: f32[3, 2, 1, 3] parameter, %c: f32[3, 1] parameter) where n in 0..9 {
+          %0 = conv2d(%x, %w, stride=(1, 1), padding=(0, 0), dilation=(1, 1)) : f32[n, 3, 1, 6]
+          %1 = reshape(%0, shape=(n, 3, 6)) : f32[n, 3, 6]
+          %2 = add(%1, %c) : f32[n, 3, 6]
+          %3 = permute(%2, dims=(0, 2, 1)) : f32[n, 6, 3]
+          %4 = mul(%3, 2.0:f32) : f32[n, 6, 3]
+          return %4
+        }""", """
+        graph(%x: f32[n, 2, 1, 8], %w: f32[3, 2, 1, 3] parameter, %c: f32[3, 1] parameter) where n in 0..9 {
+          %0 = reshape(%c, shape=(3,)) : f32[3]
+          %1 = reshape(%0, shape=(3, 1, 1)) : f32[3, 1, 1]
+          %2 = mul(%1, 2.0:f32) : f32[3, 1, 1]
+          %3 = mul(%w, 2.0:f32) : f32[3, 2, 1, 3]
+          %4 = conv2d(%x, %3, stride=(1, 1), padding=(0, 0), dilation=(1, 1)) : f32[n, 3, 1, 6]
+          %5 = add(%4, %2) : f32[n, 3, 1, 6]
+          %6 = reshape(%5, shape=(n, 3, 6)) : f32[n, 3, 6]
+          %7 = permute(%6, dims=(0, 2, 1)) : f32[n, 6, 3]
+          return %7
+        }""", loose=True)  # noqa: E501
+
+
+def test_a_concat_of_products_takes_each_its_channels(becomes: Any) -> None:
+    becomes(scale, """
+        graph(%x: f32[2, 4], %w: f32[4, 3] parameter, %v: f32[4, 2] parameter, %s: f32[5] buffer) {
+          %0 = matmul(%x, %w) : f32[2, 3]
+          %1 = matmul(%x, %v) : f32[2, 2]
+          %2 = concat(%0, %1, dim=1) : f32[2, 5]
+          %3 = mul(%2, %s) : f32[2, 5]
+          return %3
+        }""", """
+        graph(%x: f32[2, 4], %w: f32[4, 3] parameter, %v: f32[4, 2] parameter, %s: f32[5] buffer) {
+          %0 = reshape(%s, shape=(5,)) : f32[5]
+          %1 = slice(%0, starts=(0,), stops=(3,), steps=(1,)) : f32[3]
+          %2 = reshape(%1, shape=(3,)) : f32[3]
+          %3 = reshape(%2, shape=(3,)) : f32[3]
+          %4 = mul(%w, %3) : f32[4, 3]
+          %5 = matmul(%x, %4) : f32[2, 3]
+          %6 = reshape(%s, shape=(5,)) : f32[5]
+          %7 = slice(%6, starts=(3,), stops=(5,), steps=(1,)) : f32[2]
+          %8 = reshape(%7, shape=(2,)) : f32[2]
+          %9 = reshape(%8, shape=(2,)) : f32[2]
+          %10 = mul(%v, %9) : f32[4, 2]
+          %11 = matmul(%x, %10) : f32[2, 2]
+          %12 = concat(%5, %11, dim=1) : f32[2, 5]
+          return %12
+        }""", loose=True)
+
+
+@pytest.mark.parametrize("text", [
+    # a view that takes the channels apart
+    """graph(%x: f32[2, 4], %w: f32[4, 6] parameter, %s: f32[3] parameter) {
+      %0 = matmul(%x, %w) : f32[2, 6]
+      %1 = reshape(%0, shape=(2, 2, 3)) : f32[2, 2, 3]
+      %2 = mul(%1, %s) : f32[2, 2, 3]
+      return %2
+    }""",
+    # a bias before a view is where it should be
+    """graph(%x: f32[2, 4], %w: f32[4, 6] parameter, %c: f32[6] parameter) {
+      %0 = matmul(%x, %w) : f32[2, 6]
+      %1 = add(%0, %c) : f32[2, 6]
+      %2 = reshape(%1, shape=(2, 1, 6)) : f32[2, 1, 6]
+      return %2
+    }""",
+    # joined by rows, not by columns
+    """graph(%x: f32[2, 4], %w: f32[4, 3] parameter, %v: f32[4, 3] parameter, %s: f32[3] buffer) {
+      %0 = matmul(%x, %w) : f32[2, 3]
+      %1 = matmul(%x, %v) : f32[2, 3]
+      %2 = concat(%0, %1, dim=0) : f32[4, 3]
+      %3 = mul(%2, %s) : f32[4, 3]
+      return %3
+    }""",
+    # not all of what is joined is a product
+    """graph(%x: f32[2, 4], %w: f32[4, 3] parameter, %s: f32[7] buffer) {
+      %0 = matmul(%x, %w) : f32[2, 3]
+      %1 = concat(%0, %x, dim=1) : f32[2, 7]
+      %2 = mul(%1, %s) : f32[2, 7]
+      return %2
+    }""",
+])
+def test_scaling_abstains_from_views_and_concats(text: str, stays: Any) -> None:
+    stays(scale, text.replace("\n    ", "\n"))
