@@ -19,7 +19,8 @@ from jit.tracer import Traced, trace_graph
 
 
 def freeze(program: Program) -> Program:
-    """The program with parameters and buffers as constants: later writes to them are not seen.
+    """The program with parameters and buffers as constants: later writes to them are not seen,
+    nor is anything else of the model that is changed later.
 
     What depends on them alone is computed now: eval batch norm vanishes into the convolution or
     the linear layer beside it, scales and shifts into weights.  Results differ by rounding.
@@ -53,7 +54,7 @@ def frozen(traced: Traced) -> Traced:
     graph = _without(main, {i: Const(array, _origin(v)) for i, v, array in zip(
         folded, prologue.outputs, values, strict=True)})
     found = [Finding("frozen", f"{i.role} {i.name}: {i.type}") for i, _ in traced.state]
-    return replace(traced, graph=fold_views(graph), state=(),
+    return replace(traced, graph=fold_views(graph), state=(), guards=(),
                    findings=(*traced.findings, *found))
 
 
