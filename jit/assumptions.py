@@ -8,16 +8,14 @@ one size, or only 0 and 1, is refused: the program would be for the example alon
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any, TypeVar
 
 from eager.ops.errors import TraceError
 from jit.dims import LARGEST, Dim, of_index, to_index
 from jit.kernels.index import Index, Quotient, Var
-from jit.relations import Facts, Relation, assuming, solve
+from jit.relations import Facts, Relation, assuming, common_factor, solve
 
 MOST_ATTEMPTS = 200  #: traces of one function
 T = TypeVar("T")
@@ -59,6 +57,9 @@ class Assumptions(Facts):
                 return found
         raise TraceError(f"a trace found {MOST_ATTEMPTS} relations between its sizes; the last: "
                          f"{', '.join(map(str, self.relations[-4:]))}")
+
+    def here(self) -> str:
+        return f"{self.locate()}: "
 
     # --- answers -------------------------------------------------------------------------------
     def ask(self, op: str, left: Index, right: Index) -> bool:
@@ -104,6 +105,7 @@ class Assumptions(Facts):
 
     def _bound(self, gap: Index, place: str, question: str) -> None:
         """``gap >= 0``."""
+        gap = _undivided(gap)
         solved = solve(gap)
         if solved is None:
             self.relations.append(Relation.of(">=", gap, place))
@@ -128,18 +130,8 @@ class Assumptions(Facts):
 
     # --- equations -----------------------------------------------------------------------------
     def _reduced(self, gap: Index) -> Index:
-        """The equation without a factor that all its terms have."""
-        factor = reduce(math.gcd, (c for _, c in gap.terms))
-        common: Counter[Any] = Counter(gap.terms[0][0])
-        for m, _ in gap.terms:
-            common &= Counter(m)
-        terms = []
-        for m, c in gap.terms:
-            rest = list(m)
-            for a in common.elements():
-                rest.remove(a)
-            terms.append((tuple(rest), c // factor))
-        made = Index.build(terms)
+        """The equation without the factors that all its terms have."""
+        _, made, _ = common_factor(gap, gap)
         return made if made.evaluate(self.example) == 0 else gap
 
     def _solution(self, gap: Index) -> tuple[str, Index] | None:
@@ -185,8 +177,9 @@ class Assumptions(Facts):
         values = self._values()
         free = tuple(self.dims.values())
         self.replaced = {n: v.substitute(values) for n, v in self.replaced.items()}
-        self.relations = [replace(r, right=r.right.substitute(values)) if r.defines(free)
-                          else r.substitute(values) for r in self.relations]
+        found = [replace(r, right=r.right.substitute(values)) if r.defines(free)
+                 else r.substitute(values) for r in self.relations]
+        self.relations = [r for r in found if r.defines(free) or not _goes_without(r)]
 
     def _var(self, name: str) -> Var:
         dim = self.dims[name]
@@ -195,6 +188,27 @@ class Assumptions(Facts):
     def _values(self) -> Mapping[str, Any]:
         """What the dims stand for now: another expression, or a narrower range."""
         return {**{name: self._var(name) for name in self.dims}, **self.replaced}
+
+
+def _undivided(gap: Index) -> Index:
+    """``u >= n * k`` for ``u // n >= k``, and ``u < n * (k + 1)`` for ``u // n <= k``."""
+    k = sum(c for m, c in gap.terms if not m)
+    rest = [(m[0], c) for m, c in gap.terms if len(m) == 1]
+    if len(rest) != 1 or len(gap.terms) != 1 + (k != 0):
+        return gap
+    (atom, c), = rest
+    by = atom.bottom.constant if isinstance(atom, Quotient) and atom.kind == "//" else None
+    if by is None or not isinstance(atom, Quotient) or by <= 0 or abs(c) != 1:
+        return gap
+    return atom.top + by * k if c == 1 else by * (k + 1) - 1 - atom.top
+
+
+def _goes_without(relation: Relation) -> bool:
+    """Whether ranges prove a relation that did not narrow one of them."""
+    if solve(relation.gap) is not None or relation.op == "!=":
+        return False
+    op = "==" if relation.op == "==" else ">="
+    return Facts().proves(op, relation.gap) is True
 
 
 def _other_half(gap: Index) -> Index | None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from eager.ops.errors import TraceError
 from eager.ops.types import Type
-from jit.kernels.index import Index, Var
-from jit.relations import decide
+from jit.kernels.index import Index, Quotient, Var, product
+from jit.relations import common_factor, decide, here, without_remainders
 
 LARGEST = 2**31 - 1
+_LARGEST_POWER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +69,82 @@ class SymInt:
     def __init__(self, index: Index) -> None:
         self.index = index
 
-    def __add__(self, other: Any) -> Any:
-        return _lift(other, lambda o: self.index + o)
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """``isinstance(n, int)`` holds of it, as of the size that it stands for."""
+        return int
 
-    __radd__ = __add__
+    def __add__(self, other: Any) -> Any:
+        return _lift("__add__", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _lift("__add__", self, other)
 
     def __sub__(self, other: Any) -> Any:
-        return _lift(other, lambda o: self.index - o)
+        return _lift("__sub__", self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _lift(other, lambda o: o - self.index)
+        return _lift("__sub__", other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _lift(other, lambda o: self.index * o)
+        return _lift("__mul__", self, other)
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> Any:
+        return _lift("__mul__", self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _divide(self, other, "//")
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _divide(other, self, "//")
+
+    def __mod__(self, other: Any) -> Any:
+        return _divide(self, other, "%")
+
+    def __rmod__(self, other: Any) -> Any:
+        return _divide(other, self, "%")
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __lshift__(self, other: int) -> Any:
+        return self * (1 << other)
+
+    def __rshift__(self, other: int) -> Any:
+        return self // (1 << other)
+
+    def __pow__(self, other: Any) -> Any:
+        if type(other) is int and 0 <= other <= _LARGEST_POWER:
+            return of_index(product([self] * other))
+        return _real("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        if type(other) is float:
+            return _real("power", other, self)
+        raise self._refuse(f"{other!r} to the power", "pass it as an argument of its own")
+
+    def __truediv__(self, other: Any) -> Any:
+        return _real("divided", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _real("divided", other, self)
 
     def __neg__(self) -> Any:
         return of_index(-self.index)
 
-    def __floordiv__(self, other: Any) -> Any:
-        return _lift(other, lambda o: self.index // o)
+    def __pos__(self) -> Any:
+        return self
 
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _lift(other, lambda o: o // self.index)
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self
 
-    def __mod__(self, other: Any) -> Any:
-        return _lift(other, lambda o: self.index % o)
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return self
 
-    def __rmod__(self, other: Any) -> Any:
-        return _lift(other, lambda o: o % self.index)
+    __trunc__ = __floor__ = __ceil__ = __pos__
 
     def __eq__(self, other: object) -> bool:
         return is_size(other) and decide("==", self.index, to_index(other))
@@ -106,6 +153,8 @@ class SymInt:
         return not self == other
 
     def __hash__(self) -> int:
+        if here():
+            raise self._refuse("a look-up", "a table by size is read by eager.tensor(table)[n]")
         return hash(self.index)
 
     def __lt__(self, other: Any) -> Any:
@@ -123,27 +172,27 @@ class SymInt:
     def __bool__(self) -> bool:
         return self != 0
 
-    def _refuse(self, what: str) -> TraceError:
+    def _refuse(self, what: str, instead: str) -> TraceError:
         return TraceError(
-            f"{what} of the dynamic size {self} would bake the example's value; keep it symbolic "
-            f"(arithmetic with + - * // % is recorded), or do not declare the dimension dynamic")
+            f"{here()}{what} of the dynamic size {self} would bake the example's value; {instead}, "
+            f"or do not declare the dimension dynamic")
 
     def __int__(self) -> int:
-        raise self._refuse("int()")
+        raise self._refuse("int()", "leave int() out: it is one, and its arithmetic is recorded")
 
     def __index__(self) -> int:
-        raise self._refuse("the value")
+        raise self._refuse("the value", "a loop over it is jit.scan or jit.map, a tensor of that "
+                                        "size eager.arange(n) or eager.zeros(n)")
 
     def __float__(self) -> float:
-        raise self._refuse("float()")
-
-    def __truediv__(self, other: Any) -> Any:
-        raise self._refuse("true division")
-
-    __rtruediv__ = __truediv__
+        raise self._refuse("float()", "write n ** 0.5 for math.sqrt(n), eager.tensor(n).log() for "
+                                      "math.log(n)")
 
     def __repr__(self) -> str:
         return str(self.index)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec.rstrip("d"))
 
 
 def is_size(value: object) -> bool:
@@ -186,8 +235,41 @@ def same_type(a: Any, b: Any) -> bool:
             and len(a.shape) == len(b.shape) and all(map(same_size, a.shape, b.shape)))
 
 
-def _lift(other: Any, f: Any) -> Any:
-    return of_index(f(to_index(other))) if is_size(other) else NotImplemented
+def _lift(method: str, a: Any, b: Any) -> Any:
+    """A sum, difference or product of sizes; beside a float, that of real numbers."""
+    if type(a) is float or type(b) is float:
+        from jit.reals import real
+
+        return getattr(real(a), method)(b)
+    if not (is_size(a) and is_size(b)):
+        return NotImplemented
+    return of_index(getattr(to_index(a), method)(to_index(b)))
+
+
+def _divide(a: Any, b: Any, kind: str) -> Any:
+    """A quotient or remainder; what divides is held to be no 0, unless nothing is left over."""
+    if not (is_size(a) and is_size(b)):
+        return NotImplemented
+    top, bottom = to_index(a), to_index(b)
+    if bottom.constant == 0:
+        raise ZeroDivisionError("integer division or modulo by zero")
+    top = without_remainders(top, bottom.constant)
+    if isinstance(b, SymInt) and top.terms:
+        factor, top, bottom = common_factor(top, bottom)
+    else:
+        factor = Index.of(1)
+    found = top // bottom if kind == "//" else top % bottom * factor
+    if bottom.constant is None and any(isinstance(x, Quotient) and x.bottom == bottom
+                                       for x in found.atoms()) and not of_index(bottom) > 0:
+        raise ZeroDivisionError("integer division or modulo by zero")
+    return of_index(found)
+
+
+def _real(function: str, a: Any, b: Any) -> Any:
+    """A quotient or power that is no size."""
+    from jit import reals
+
+    return getattr(reals, function)(a, b)
 
 
 def _ordered(more: Any, less: Any, gap: int) -> Any:

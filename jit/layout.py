@@ -93,7 +93,7 @@ class Layout:
 
 def size_expression(size: Any) -> Size:
     """A size (int, `SymInt` or `Index`) as data."""
-    if isinstance(size, int):
+    if type(size) is int:
         return size
     index: Index = size.index if isinstance(size, SymInt) else size
     total: Size = 0

@@ -28,6 +28,7 @@ from jit.strides import is_row_major, reshaped, strides_of
 PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
                   for name in ("eager", "jit"))
 STDLIB = sysconfig.get_path("stdlib") + "/"
+_NUMPY = str(Path(np.__file__).parent) + "/"
 
 _REWRITES = {
     "bool": "a branch on data is jit.cond(predicate, if_true, if_false), or eager.where",
@@ -39,7 +40,8 @@ _REWRITES = {
     "nonzero": "how many elements are meant depends on the data: x[mask] += y is "
                "x.copy_(eager.where(mask, x + y, x)), and a mean over a mask is a sum over "
                "eager.where divided by mask.sum()",
-    "len": "the size is dynamic: use x.shape[0], which stays symbolic",
+    "len": "the size is dynamic: use x.shape[0], which stays symbolic; a loop over the rows is "
+           "jit.map or jit.scan",
 }
 
 
@@ -362,7 +364,8 @@ class Recorder:
 def location_here() -> Location:
     """The innermost frame that is the user's, and the module path there."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and is_passed_over(frame.f_code.co_filename):
+    while frame.f_back is not None and (is_passed_over(frame.f_code.co_filename)
+                                        or frame.f_code.co_filename.startswith(_NUMPY)):
         frame = frame.f_back
     code = frame.f_code
     return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name, MODE.get().scope)

@@ -7,7 +7,9 @@ refused, or, inside a trace, answered by the example and kept as a relation of t
 
 from __future__ import annotations
 
+import math
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -78,10 +80,12 @@ class Facts:
         if op == ">=":
             return (True if self._at_least(gap, 0) else
                     False if self._at_least(-gap, 1) else None)
+        gap = without_remainders(gap)
         if not gap.terms:
             return True
+        bare = lowest(gap)
         for r in self.relations:
-            if r.op in ("==", "!=") and r.gap in (gap, -gap):
+            if r.op in ("==", "!=") and lowest(without_remainders(r.gap)) in (bare, -bare):
                 return r.op == "=="
         if self._at_least(gap, 1) or self._at_least(-gap, 1):
             return False
@@ -96,9 +100,14 @@ class Facts:
     def ask(self, op: str, left: Index, right: Index) -> bool:
         """Answer what cannot be proved."""
         raise TraceError(
-            f"whether {left} {op} {right} depends on the sizes of the call, so it cannot be "
-            f"decided; declare the dimension static, or give its Dim a range that decides, for "
-            f"example jit.Dim(name, min=2)")
+            f"{self.here()}whether {left} {op} {right} depends on the sizes of the call, so it "
+            f"cannot be decided; declare the dimension static, or give its Dim a range that "
+            f"decides, for example jit.Dim(name, min=2)")
+
+
+    def here(self) -> str:
+        """The user's line, if a trace knows it, as the beginning of a message."""
+        return ""
 
 
 FACTS: ContextVar[Facts] = ContextVar("relations of sizes", default=Facts())  # noqa: B039 (never written)
@@ -122,32 +131,39 @@ def decide(op: str, left: Index, right: Index) -> bool:
     return facts.ask(op, left, right) if known is None else known
 
 
+def here() -> str:
+    """The user's line of the trace that is going on, as the beginning of a message."""
+    return FACTS.get().here()
+
+
 # --- ranges ------------------------------------------------------------------------------------
 def spread(index: Index) -> tuple[int | None, int | None]:
     """The smallest and largest value for dims in their ranges; None where unknown."""
     low = high = 0
     for monomial, c in index.terms:
-        least, most = 1, 1
+        ends = (c, c)
         for atom in monomial:
             a, b = _range(atom)
-            if a is None or b is None or a < 0:
+            if a is None or b is None:
                 return None, None
-            least, most = least * a, most * b
-        a, b = sorted((c * least, c * most))
-        low, high = low + a, high + b
+            products = (ends[0] * a, ends[0] * b, ends[1] * a, ends[1] * b)
+            ends = min(products), max(products)
+        low, high = low + ends[0], high + ends[1]
     return low, high
 
 
 def _range(atom: Var | Quotient) -> tuple[int | None, int | None]:
     if isinstance(atom, Var):
         return atom.low, atom.high
-    by = atom.bottom.constant
-    if by is None or by <= 0:
+    least, most = spread(atom.bottom)
+    if least is None or most is None or least <= 0:
         return None, None
     if atom.kind == "%":
-        return 0, by - 1
+        return 0, most - 1
     low, high = spread(atom.top)
-    return (None, None) if low is None or high is None else (low // by, high // by)
+    if low is None or high is None:
+        return None, None
+    return min(low // least, low // most), max(high // least, high // most)
 
 
 def _reaches(gap: Index, least: int, depth: int = 0) -> bool:
@@ -161,7 +177,13 @@ def _reaches(gap: Index, least: int, depth: int = 0) -> bool:
 
 
 def _splits(gap: Index, depth: int) -> Iterator[Index]:
-    """The expression with a dim taken apart by one of the divisions of it."""
+    """Expressions that are no larger, or the same with a dim taken apart by a division of it."""
+    for monomial, c in gap.terms:
+        (atom, *others) = monomial or (None,)
+        if isinstance(atom, Quotient) and not others and atom.kind == "%" and c < 0:
+            low, _ = spread(atom.bottom)
+            if low is not None and low > 0:  # a remainder is below what divides
+                yield gap + (Index.of(atom) - atom.bottom + 1) * -c
     for atom in gap.atoms():
         if not isinstance(atom, Quotient):
             continue
@@ -190,6 +212,39 @@ def _replaced(gap: Index, values: Mapping[str, Index], top: Index, by: int, q: V
                 product = product * Index.of(atom).substitute(values)
         total = total + product
     return total
+
+
+def without_remainders(index: Index, by: int | None = None) -> Index:
+    """The expression with ``u - n * (u // n)`` for ``u % n``, of every n (or of ``by`` alone)."""
+    total = Index(())
+    for monomial, c in index.terms:
+        product = Index.of(c)
+        for atom in monomial:
+            n = atom.bottom.constant if isinstance(atom, Quotient) and atom.kind == "%" else None
+            if isinstance(atom, Quotient) and n is not None and by in (None, n):
+                top = without_remainders(atom.top, by)
+                product = product * (top - top // n * n)
+            else:
+                product = product * atom
+        total = total + product
+    return total
+
+
+def common_factor(a: Index, b: Index) -> tuple[Index, Index, Index]:
+    """``(f, x, y)`` with ``a == f * x`` and ``b == f * y``, f one term as large as can be."""
+    terms = a.terms + b.terms
+    shared: Counter[Any] = Counter(terms[0][0])
+    for m, _ in terms:
+        shared &= Counter(m)
+    factor = Index(((tuple(sorted(shared.elements(), key=lambda x: x.name)),
+                     math.gcd(*(c for _, c in terms))),))
+    return factor, a // factor, b // factor
+
+
+def lowest(index: Index) -> Index:
+    """The expression without an int that divides all of its terms."""
+    factor = math.gcd(*(c for _, c in index.terms))
+    return Index(tuple((m, c // factor) for m, c in index.terms)) if factor > 1 else index
 
 
 def solve(index: Index) -> tuple[Var, int, int] | None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from eager.engine.dispatch import apply
+from eager.engine.dispatch import apply, constant
 from eager.engine.tape import storage_of
 from eager.engine.tensor import Tensor
 from eager.ops.creation import check_placement
 from eager.ops.errors import OpError
 from eager.ops.table import TABLE
-from eager.ops.types import BOOL, C64, F32, I64, DType, as_dtype, scalar_dtype
+from eager.ops.types import BOOL, C64, F32, F64, I64, DType, as_dtype, scalar_dtype
 
 
 # --- out of data -------------------------------------------------------------------------------
@@ -25,6 +25,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
     Python floats become float32, ints int64, bools bool, complex numbers complex64.
     """
     check_placement(device, pin_memory=pin_memory)
+    if hasattr(data, "__dim__") or hasattr(data, "__real__"):  # a tracer's number
+        kind = as_dtype(dtype or (I64 if hasattr(data, "__dim__") else F32))
+        return _made(constant(data, kind), requires_grad)
     if isinstance(data, Tensor):
         array = data.numpy() if not data.requires_grad else data.detach().numpy()
     elif isinstance(data, (np.ndarray, np.generic)):
@@ -126,6 +129,9 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
     check_placement(device, layout, pin_memory)
     if isinstance(fill_value, (Tensor, np.generic)):
         fill_value = fill_value.item()
+    if hasattr(fill_value, "__dim__") or hasattr(fill_value, "__real__"):  # a tracer's number
+        value = tensor(fill_value, dtype)
+        return _made(full(size, 1, dtype=value.dtype) * value, requires_grad)
     kind: DType = scalar_dtype(fill_value) if dtype is None else as_dtype(dtype)
     value = bool(fill_value) if kind is BOOL else fill_value
     attrs = {"shape": _shape((size,)), "value": value, "dtype": kind}
@@ -194,7 +200,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None,
     """The identity matrix, ``n`` by ``m``."""
     check_placement(device, layout, pin_memory)
     rows = arange(n).reshape(n, 1)
-    columns = arange(m if m is not None else n).reshape(1, -1 if (n if m is None else m) else 0)
+    columns = arange(m if m is not None else n)
     return _made((rows == columns).to(dtype or F32), requires_grad)
 
 
@@ -204,6 +210,11 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     check_placement(device, layout, pin_memory)
     if steps < 0:
         raise OpError(f"linspace: the number of steps is not negative, got {steps}")
+    if hasattr(steps, "__dim__"):
+        kth = arange(steps, dtype=F64)
+        among = kth * ((end - start) / (steps - 1)) + start
+        among[-1] = end
+        return _made(among.to(dtype or F32), requires_grad)
     line = np.linspace(float(start), float(end), steps)
     kind = as_dtype(dtype or F32).numpy
     return Tensor((np.trunc(line) if kind.kind in "iu" else line).astype(kind), requires_grad)

@@ -17,7 +17,7 @@ from eager.engine.silence import SILENT, errstate_variable
 from eager.engine.tape import record, storage_of
 from eager.ops.errors import OpError, OpIndexError
 from eager.ops.op import Op
-from eager.ops.types import BOOL, F32, DType, Type, dtype_of, scalar_dtype, weak_promote
+from eager.ops.types import BOOL, F32, I64, DType, Type, scalar_dtype, weak_promote
 
 if TYPE_CHECKING:
     from eager.engine.tensor import Tensor
@@ -262,7 +262,7 @@ def coerce(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     args = tuple(_operand(op, a) for a in args)
     if op.promote == "none":
-        return tuple(a if isinstance(a, _Tensor) else _constant(a, scalar_dtype(a)) for a in args)
+        return tuple(a if isinstance(a, _Tensor) else constant(a, scalar_dtype(a)) for a in args)
     fixed = args[:1] if op.promote == "where" else ()
     rest = args[len(fixed):]
     target = result_dtype(rest)
@@ -285,16 +285,24 @@ def result_dtype(args: tuple[Any, ...]) -> DType:
     tensors = [a for a in args if isinstance(a, _Tensor)]
     return weak_promote([t.dtype for t in tensors if t.ndim],
                         [t.dtype for t in tensors if not t.ndim],
-                        [I64_DIM if hasattr(a, "__dim__") else scalar_dtype(a)
-                         for a in args if not isinstance(a, _Tensor)])
+                        [_number_dtype(a) for a in args if not isinstance(a, _Tensor)])
+
+
+def _number_dtype(a: Any) -> DType:
+    return F32 if hasattr(a, "__real__") else I64 if hasattr(a, "__dim__") else scalar_dtype(a)
 
 
 def _operand(op: Op, a: Any) -> Any:
-    if isinstance(a, _Tensor) or type(a) in _NUMBERS or hasattr(a, "__dim__"):
+    if isinstance(a, _Tensor) or type(a) in _NUMBERS or _is_symbolic(a):
         return a
     if isinstance(a, (_ndarray, np.generic)):
         return _tensor_of(np.asarray(a))
     raise OpError(f"{op.name}: operands are tensors or numbers, got {type(a).__name__}: {a!r:.60}")
+
+
+def _is_symbolic(a: Any) -> bool:
+    """Whether a number is the tracer's: a size, or a real number made of sizes."""
+    return hasattr(a, "__dim__") or hasattr(a, "__real__")
 
 
 def _convert(a: Any, target: DType, keep_number: bool) -> Any:
@@ -304,12 +312,14 @@ def _convert(a: Any, target: DType, keep_number: bool) -> Any:
         a = _wrapped(a, target.numpy)
         if keep_number:
             return a
-    return _constant(a, target)
+    return constant(a, target)
 
 
-def _constant(value: Any, dtype: DType) -> Tensor:
-    """A Python number, or a symbolic size, as a 0-d tensor."""
+def constant(value: Any, dtype: DType) -> Tensor:
+    """A Python number, a symbolic size or a symbolic real number as a 0-d tensor."""
     table = _table()
+    if hasattr(value, "__real__"):
+        return _convert(value.tensor, dtype, False)
     if hasattr(value, "__dim__"):
         size = apply(table["dim"], (), {"value": value})
         return _convert(size, dtype, False)
@@ -337,7 +347,6 @@ def _type(a: Any) -> Type:
 # --- late bindings: tensor.py imports this module ----------------------------------------------
 _BOOL = BOOL.numpy
 _F32 = F32.numpy
-I64_DIM = dtype_of(np.dtype(np.int64))
 _Tensor: Any = None
 _new: Any = object.__new__
 

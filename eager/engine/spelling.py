@@ -212,7 +212,7 @@ def _operator(row: Op | Composite, name: str, call: Callable[..., Any]) -> Calla
 
 
 def _operable(other: Any) -> bool:
-    return (hasattr(other, "_needs") or hasattr(other, "__dim__")
+    return (hasattr(other, "_needs") or hasattr(other, "__dim__") or hasattr(other, "__real__")
             or isinstance(other, (bool, int, float, np.ndarray, np.generic)))
 
 

@@ -84,7 +84,11 @@ def split(F: Any, input: Any, split_size_or_sections: Any = None, dim: int = 0, 
     if isinstance(size, (tuple, list)):
         return split_with_sizes(F, input, size, dim)
     if type(shape[at]) is not int:
-        raise OpError(f"split: dim {at} of {F.typeof(input)} is dynamic; give the sizes")
+        count = shape[at] // size if shape[at] % size == 0 else None
+        if type(count) is not int:
+            raise OpError(f"split: dim {at} of {F.typeof(input)} is dynamic, and so is the number "
+                          f"of parts; give their sizes")
+        return _parts(F, input, at, [size] * count)
     if size < 1 and not (size == 0 and shape[at] == 0):
         raise OpError(f"split: a size is positive, got {size}")
     sizes = [min(size, shape[at] - k) for k in range(0, shape[at], size or 1)] or [0]
@@ -148,8 +152,14 @@ def chunk(F: Any, input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most ``chunks`` parts of equal size along ``dim``; the last may be smaller."""
     if chunks < 1:
         raise OpError(f"chunk: the number of chunks is positive, got {chunks}")
-    size = F.typeof(input).shape[normalize_dim(dim, F.typeof(input).ndim)]
-    if type(size) is int and size == 0:
+    at = normalize_dim(dim, F.typeof(input).ndim)
+    size = F.typeof(input).shape[at]
+    if type(size) is not int:
+        if size % chunks != 0:
+            raise OpError(f"chunk: dim {at} of {F.typeof(input)} is dynamic and no multiple of "
+                          f"{chunks}; give the sizes to split")
+        return _parts(F, input, at, [size // chunks] * chunks)
+    if size == 0:
         return tuple(input for _ in range(chunks))
     return split(F, input, -(-size // chunks), dim)
 

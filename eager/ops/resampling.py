@@ -46,7 +46,7 @@ def _hat(F: Any, x: Any) -> Any:
 
 def _linear(F: Any, size: Any, out: Any, scale: float, corners: bool, dtype: Any) -> Any:
     at = _places(F, size, out, scale, corners, dtype)
-    at = F.minimum(F.maximum(at, 0.0), float(size - 1))
+    at = F.minimum(F.maximum(at, 0.0), size - 1)
     return _hat(F, F.sub(at, _count(F, size, dtype)))
 
 
@@ -57,7 +57,7 @@ def _cubic(F: Any, size: Any, out: Any, scale: float, corners: bool, dtype: Any)
     for k in (-1, 0, 1, 2):
         tap = F.add(low, float(k))
         weight = cubic(F, F.sub(at, tap), -0.75)
-        met = F.eq(F.minimum(F.maximum(tap, 0.0), float(size - 1)), pixels)
+        met = F.eq(F.minimum(F.maximum(tap, 0.0), size - 1), pixels)
         part = F.mul(weight, F.cast(met, dtype=dtype))
         total = part if total is None else F.add(total, part)
     return total
@@ -114,7 +114,7 @@ def _sizes(F: Any, input: Any, size: Any, scale_factor: Any,
         wanted = values
     else:
         wanted = tuple(math.floor(d * s) for d, s in zip(spatial, values, strict=True))
-    if any(type(d) is int and d < 1 for d in (*wanted, *spatial)):
+    if any(d < 1 for d in (*wanted, *spatial)):
         raise OpError(f"interpolate: sizes are positive, got {list(spatial)} to {list(wanted)}")
     if size is not None or recompute:
         return wanted, [d / w for d, w in zip(spatial, wanted, strict=True)]

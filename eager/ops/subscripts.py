@@ -191,7 +191,8 @@ def _cut(F: Any, x: Any, at: Subscript) -> Any:
 
 
 def _same(a: Dim, b: Dim) -> bool:
-    return a is b or bool(type(a) is type(b) and a == b)
+    # Symbolic sizes are the same where they are written so: to ask more would bind the sizes.
+    return a is b or bool(type(a) is type(b) and getattr(a, "index", a) == getattr(b, "index", b))
 
 
 def _known_picks(at: Subscript, sizes: list[Any]) -> tuple[Any, Shape]:

@@ -80,7 +80,6 @@ SIZES: dict[str, Callable[[Tensor], Any]] = {
     "len": lambda x: x / len(x),
     "iteration": lambda x: sum(x),
     "equality": lambda x: x if x.shape[0] == 3 else -x,
-    "division": lambda x: x * (1 / x.shape[0]),
     "numpy": lambda x: x + np.ones(x.shape[0]),
     "result": lambda x: (x, x.shape[0]),
 }
