@@ -17,8 +17,9 @@ import eager
 import eager.nn.functional as F
 from eager.ops.errors import OpError, TraceError
 from jit.interpreter import interpret
+from jit.program import Program
 from jit.text import arrays_beside, parse_graph
-from jit.tracer import trace_graph
+from jit.tracer import Traced, trace_graph
 from jit.verifier import verify
 
 RNG = np.random.default_rng(0)
@@ -162,8 +163,19 @@ ASKING: dict[str, tuple[Function, str]] = {
 SIZES = [(0, 4), (1, 1), (1, 4), (3, 0), (3, 1), (3, 6), (2, 7), (2, 11), (64, 8)]
 
 
+def interpreted(traced: Traced) -> Function:
+    state = {i.name: t.numpy().copy() for i, t in traced.state}
+    return lambda x: interpret(traced.graph, {**state, "x": x})[0][0]
+
+
+def compiled(traced: Traced) -> Function:
+    program = Program(traced)
+    return lambda x: program(eager.tensor(x)).detach().numpy()
+
+
+@pytest.mark.parametrize("run", [interpreted, pytest.param(compiled, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*FREE, *ASKING])
-def test_every_batch_and_length(name: str) -> None:
+def test_every_batch_and_length(name: str, run: Callable[[Traced], Function]) -> None:
     function, wanted = ASKING[name] if name in ASKING else (FREE[name], "")
     traced = trace_graph(function, (eager.tensor(array(1, 4)),),
                          dynamic_shapes={"x": {0: "B", 1: "T"}})
@@ -171,7 +183,7 @@ def test_every_batch_and_length(name: str) -> None:
     assert "; ".join(map(str, graph.relations)) == wanted
     read = verify(parse_graph(str(graph), arrays_beside(graph)))
     assert str(read) == str(graph)
-    state = {i.name: t.numpy().copy() for i, t in traced.state}
+    call = run(traced)
     for b, t in SIZES:
         x = array(b, t)
         try:
@@ -179,7 +191,7 @@ def test_every_batch_and_length(name: str) -> None:
         except (OpError, ZeroDivisionError, IndexError):
             continue
         try:
-            (got,), _ = interpret(graph, {**state, "x": x})
+            got = call(x)
         except OpError as refused:
             assert "asked at test_sizes.py:" in str(refused) and wanted, (b, t)
             continue
