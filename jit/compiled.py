@@ -19,6 +19,7 @@ from eager.ops.types import dtype_of
 from jit import pytree
 from jit.arguments import array_of, dims_by_name, name_leaves, signature_of
 from jit.dims import Dim
+from jit.guards import BrokenGuard
 from jit.program import Program, trace
 from jit.pytree import Spec
 from jit.samples import Shapes, dims_between
@@ -38,7 +39,8 @@ def compile(fn: Callable[..., Any] | None = None, *, dynamic_shapes: Any = None,
 
     The first call is traced for its exact shapes.  Where a later one has other sizes (or another
     int argument), what differs becomes dynamic in the next program, so that batches of any size
-    need two; `Compiled.reasons` and the logger ``jit`` (INFO) say why each was made.  Sizes in
+    need two.  Where a flag or global that a program relies on has changed, there is another one.
+    `Compiled.reasons` and the logger ``jit`` (INFO) say why each was made.  Sizes in
     ``dynamic_shapes`` are dynamic from the start.  More than ``max_variants`` programs are a
     TraceError that says what keeps changing.
     """
@@ -145,7 +147,12 @@ class Compiled:
         except AttributeError:
             return self._call(args, kwargs)
         program = self._quick.get(key)
-        return self._call(args, kwargs, key) if program is None else program(*args)
+        if program is not None:
+            try:
+                return program(*args)
+            except BrokenGuard:
+                pass
+        return self._call(args, kwargs, key)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The program that a call with these arguments runs; it is made if there is none."""
@@ -180,7 +187,8 @@ class Compiled:
 
     def _fitting(self, call: Call) -> Variant | None:
         for variant in reversed(self.variants):
-            if variant.call.form == call.form and variant.misfit(call) is None:
+            if variant.call.form == call.form and variant.misfit(call) is None and (
+                    variant.program.broken_guard() is None):
                 return variant
         return None
 
@@ -219,7 +227,8 @@ class Compiled:
             changed = list(_changes(last.call, call))
             if changed:
                 return f"{' and '.join(changed)} in variant {last.number}", True
-            return f"{last.misfit(call)} (variant {last.number})", False
+            why = last.misfit(call) or last.program.broken_guard()
+            return f"{why} (variant {last.number})", False
         if not self.variants:
             return "the first call", False
         last = self.variants[-1]

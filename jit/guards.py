@@ -56,6 +56,10 @@ class Guard:
         return f"{self.name} is {self.words}{at}"
 
 
+class BrokenGuard(OpError):
+    """A value of Python's that a program relies on has changed; nothing has run."""
+
+
 class Watch:
     """Compares the guards of one program, cheaply."""
 
@@ -91,7 +95,7 @@ class Watch:
         """Refuse a call for which anything has changed."""
         broken = self.broken()
         if broken is not None:
-            raise OpError(f"{broken}; the program was made for what it was: trace again")
+            raise BrokenGuard(f"{broken}; the program was made for what it was: trace again")
 
     def broken(self) -> str | None:
         """The first guard that does not hold, in a sentence."""

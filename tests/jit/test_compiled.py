@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import gc
 import logging
 import threading
-import weakref
 from typing import Any
 
 import numpy as np
@@ -145,6 +143,34 @@ def test_a_call_that_a_relation_excludes_says_so() -> None:
     assert "argument 'x' dim 0 is 2, was 7 in variant 2" in compiled.reasons[1]
 
 
+def test_a_flag_that_changes_has_a_program_of_its_own() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    other = copy.deepcopy(model)
+    compiled = jit.compile(model)
+    with eager.no_grad():
+        for training in (True, False, True, False):
+            model.train(training), other.train(training)
+            x = floats(5, 3)
+            same(compiled(x), other(x))
+    same(model[1].running_mean, other[1].running_mean)
+    assert len(compiled.programs) == 2 and "training" in compiled.reasons[0]
+
+
+SETTING = {"scale": 1.0}
+
+
+def test_a_global_that_changes_has_programs_up_to_the_limit() -> None:
+    compiled = jit.compile(lambda x: x * SETTING["scale"], max_variants=3)
+    x = floats(3)
+    for scale in (1.0, 2.0, 3.0, 2.0, 1.0):
+        SETTING["scale"] = scale
+        same(compiled(x), x * scale)
+    assert len(compiled.programs) == 3
+    SETTING["scale"] = 4.0
+    with pytest.raises(TraceError, match=r"max_variants.*SETTING"):
+        compiled(x)
+
+
 # --- limits ------------------------------------------------------------------------------------
 def test_too_many_programs_are_explained() -> None:
     compiled = jit.compile(double, max_variants=2)
@@ -170,16 +196,6 @@ def test_why_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "jit"):
         compiled(floats(3)), compiled(floats(4)), compiled(floats(5))
     assert [r.getMessage() for r in caplog.records] == compiled.reasons != []
-
-
-def test_no_argument_is_kept() -> None:
-    compiled = jit.compile(double)
-    x = floats(3)
-    held = weakref.ref(x)
-    compiled(x)
-    del x
-    gc.collect()
-    assert held() is None
 
 
 # --- where it may stand ------------------------------------------------------------------------
