@@ -16,7 +16,7 @@ from eager.engine.inplace import EPOCH, touch
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError
 from eager.ops.types import dtype_named
-from jit.checks import bind_arguments, refuse_overlap, word_error
+from jit.checks import bind_arguments, check_written, word_error
 from jit.graph import Graph, Input
 from jit.layout import Layout, Port, evaluate_size
 from jit.lowering import Module
@@ -118,9 +118,9 @@ class Binding:
         """One call by the long way: checks in words, memory that grows, errors that say where."""
         layout = self.layout
         dims = bind_arguments(layout, arrays)
-        arrays = tuple(np.ascontiguousarray(a).reshape(a.shape) for a in arrays)
         if self.arguments_written:
-            refuse_overlap(arrays, self.arguments_written, [p.name for p in layout.inputs])
+            check_written(arrays, self.arguments_written, [p.name for p in layout.inputs])
+        arrays = tuple(np.ascontiguousarray(a).reshape(a.shape) for a in arrays)
         with self._running:
             epoch = int(EPOCH[0])
             self.refresh()

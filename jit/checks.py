@@ -37,10 +37,15 @@ def _check_type(port: Port, array: Any) -> None:
                       f"{array.ndim}: {list(array.shape)} of {dtype_of(array.dtype).public}")
 
 
-def refuse_overlap(arrays: Sequence[np.ndarray[Any, Any]], written: Sequence[int],
-                   names: Sequence[str]) -> None:
-    """A written argument may not share memory with another: the program reads both."""
+def check_written(arrays: Sequence[np.ndarray[Any, Any]], written: Sequence[int],
+                  names: Sequence[str]) -> None:
+    """A written argument is written where it lies, and shares no memory with another, since the
+    program reads both.
+    """
     for k in written:
+        if not arrays[k].flags.writeable or not arrays[k].flags.c_contiguous:
+            raise OpError(f"argument {names[k]!r} is written by the program and must be contiguous "
+                          f"and writable; pass {names[k]}.contiguous(), and use that afterwards")
         for j, other in enumerate(arrays):
             if j != k and np.may_share_memory(arrays[k], other):
                 raise OpError(f"argument {names[k]!r} is written by the program and shares memory "

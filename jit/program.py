@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.engine.inplace import touch
 from eager.engine.mode import MODE
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
@@ -72,7 +73,8 @@ class Program:
         self._taping = None if traced.retrace is None or edits else Taping(
             traced, self.level, self._run, self._watch)
         self._learns = self._taping is not None and self._taping.learns
-        self._plain = _plain_arguments(self.in_spec)
+        #: How many tensors a call has that needs no more than their arrays; else -1.
+        self._plain = -1 if self.writes else _plain_arguments(self.in_spec)
         self._single = self.out_spec.kind == "leaf"
         folder = os.environ.get("EAGER_JIT_DUMP")
         if folder:
@@ -195,9 +197,14 @@ class Program:
             return self._inlined(args, kwargs)
         leaves = self.leaves(args, kwargs)
         arrays = list(map(array_of, leaves))
-        if mode.grad and (self._learns or any(getattr(x, "_needs", False) for x in leaves)):
-            return self._tree(self._recorded(leaves, arrays))
-        return self._wrap(self._call(*arrays), mode.storage)
+        try:
+            if mode.grad and (self._learns or any(getattr(x, "_needs", False) for x in leaves)):
+                return self._tree(self._recorded(leaves, arrays))
+            return self._wrap(self._call(*arrays), mode.storage)
+        finally:  # after an error too: some may have been written
+            for k in self._binding.arguments_written:
+                if isinstance(leaves[k], Tensor):
+                    touch(leaves[k], self.graph.name)
 
     def _recorded(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> list[Tensor]:
         """The results of a call that goes on the tape."""

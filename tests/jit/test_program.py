@@ -229,6 +229,18 @@ def test_arguments_are_written_in_place() -> None:
         program(both, both)
 
 
+def test_a_written_argument_is_written_where_it_lies() -> None:
+    program = jit.trace(lambda x: x.mul_(2), (floats(2, 3),))
+    for wrong in (floats(3, 2).T, floats(2, 6)[:, ::2]):
+        with pytest.raises(OpError, match=r"'x' is written .* must be contiguous and writable"):
+            program(wrong)
+    x, leaf = floats(2, 3), floats(2, 3).requires_grad_()
+    product = leaf * x
+    program(x)
+    with pytest.raises(OpError, match="in place since by <lambda>"):
+        product.sum().backward()
+
+
 def test_a_saved_tensor_that_a_program_writes_is_noticed() -> None:
     total = eager.ones(3)
     program = jit.trace(lambda x: total.add_(x), (floats(3),))
