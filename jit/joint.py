@@ -46,7 +46,6 @@ def trace_joint(traced: Traced, arguments: Sequence[int], tensors: Sequence[Tens
 
     Raises TraceError where it does not do any more what was traced.
     """
-    assert traced.retrace is not None
     again = traced.retrace(_with_gradients(traced, arguments, tensors))
     results, seeds, gradients = again.out_spec.children
     count = results.leaves

@@ -70,7 +70,7 @@ class Program:
         self._binding = Binding(lower(self._main).edited(self.edits), prologue, self._state,
                                 self.level, self._watch.check_all)
         self._call = self._watch.before(traced.grads.around(self._binding.call))
-        self._taping = None if traced.retrace is None or edits else Taping(
+        self._taping = None if traced.fn is None or edits else Taping(
             traced, self.level, self._run, self._watch)
         self._learns = self._taping is not None and self._taping.learns
         #: How many tensors a call has that needs no more than their arrays; else -1.

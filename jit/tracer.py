@@ -40,8 +40,7 @@ class Traced:
     """What a trace found.
 
     ``state`` pairs every state input of the graph with the live tensor behind it.  ``flows`` says
-    of each result whether a gradient flows through it to state (None: gradients were off), and
-    ``retrace`` traces another function on the same arguments, with the same state.
+    of each result whether a gradient flows through it to state (None: gradients were off).
     """
 
     graph: Graph
@@ -54,8 +53,15 @@ class Traced:
     grads: Grads = field(default_factory=Grads)  #: what the function does to ``.grad``
     guards: tuple[Guard, ...] = ()  #: what of Python's it relies on
     flows: tuple[bool, ...] | None = None
-    fn: Callable[..., Any] | None = None
-    retrace: Callable[[Callable[..., Any]], Traced] | None = None
+    fn: Callable[..., Any] | None = None  #: the function; None: the graph was made without one
+    dynamic_shapes: Any = None  #: as they were given
+    named: tuple[Any, ...] = ()  #: the state that was named beside the function
+
+    def retrace(self, fn: Callable[..., Any]) -> Traced:
+        """A trace of another function on the same arguments, over the state of this one."""
+        args, kwargs = pytree.unflatten(self.in_spec, map(Tensor, self.examples))
+        return trace_graph(fn, args, kwargs, self.dynamic_shapes, (*self.named, self.fn),
+                           check=False)
 
 
 def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
@@ -86,8 +92,8 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
         chance.check(onlooker.draws)
         _refuse_unsteady(run, again)
     guards = guards_of(onlooker, world, run.traced.state, run.left)
-    return replace(run.traced, guards=guards, fn=fn, retrace=lambda other: trace_graph(
-        other, args, kwargs, dynamic_shapes, (*state, fn), check=False))
+    return replace(run.traced, guards=guards, fn=fn, dynamic_shapes=dynamic_shapes,
+                   named=tuple(state))
 
 
 @dataclass(frozen=True)
