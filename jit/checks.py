@@ -10,13 +10,13 @@ import numpy as np
 from eager.ops.errors import OpError
 from eager.ops.types import dtype_named, dtype_of
 from jit.layout import Layout, Port
-from jit.sizes import bind_dims, shape_words
+from jit.sizes import Misfit, bind_dims, shape_words
 
 
 def bind_arguments(layout: Layout, arrays: Sequence[Any]) -> dict[str, int]:
     """Check every argument and find the dims; OpError says which argument differs and how."""
     if len(arrays) != len(layout.inputs):
-        raise OpError(f"the program takes {len(layout.inputs)} arrays "
+        raise Misfit(f"the program takes {len(layout.inputs)} arrays "
                       f"({', '.join(p.name for p in layout.inputs)}), got {len(arrays)}")
     for port, array in zip(layout.inputs, arrays, strict=True):
         _check_type(port, array)
@@ -26,14 +26,14 @@ def bind_arguments(layout: Layout, arrays: Sequence[Any]) -> dict[str, int]:
 def _check_type(port: Port, array: Any) -> None:
     wanted = f"{dtype_named(port.dtype).public} {shape_words(port.shape)}"
     if not isinstance(array, np.ndarray):
-        raise OpError(f"argument {port.name!r}: wanted a tensor or array {wanted}, got "
+        raise Misfit(f"argument {port.name!r}: wanted a tensor or array {wanted}, got "
                       f"{type(array).__name__}")
     if array.dtype != dtype_named(port.dtype).numpy:
-        raise OpError(f"argument {port.name!r}: wanted {wanted}, got dtype "
+        raise Misfit(f"argument {port.name!r}: wanted {wanted}, got dtype "
                       f"{array.dtype}; convert it, for example with .to(eager."
                       f"{dtype_named(port.dtype).public})")
     if array.ndim != len(port.shape):
-        raise OpError(f"argument {port.name!r}: wanted {len(port.shape)} dims, {wanted}, got "
+        raise Misfit(f"argument {port.name!r}: wanted {len(port.shape)} dims, {wanted}, got "
                       f"{array.ndim}: {list(array.shape)} of {dtype_of(array.dtype).public}")
 
 

@@ -23,13 +23,12 @@ from jit.guards import BrokenGuard
 from jit.program import Program, trace
 from jit.pytree import Spec
 from jit.samples import Shapes, dims_between
-from jit.sizes import bind_dims
+from jit.sizes import Misfit, bind_dims
 
 #: Programs of one function, before it says why there are so many.
 MAX_VARIANTS = 16
 #: An int that varies is a size of the program up to here; beyond, each value has a program.
 LARGEST_INT = 1 << 20
-_QUICK = 4096  #: signatures that are remembered with their program
 _LOG = logging.getLogger("jit")
 
 
@@ -107,7 +106,7 @@ class Variant:
         try:
             bind_dims(layout.inputs, [call.shapes[p.name] for p in layout.inputs], layout.dims,
                       layout.relations)
-        except OpError as error:
+        except Misfit as error:
             return str(error)
         return None
 
@@ -129,7 +128,7 @@ class Compiled:
         #: Why each program after the first was made, in a sentence each.
         self.reasons: list[str] = []
         self._calls: dict[Any, list[Call]] = {}  #: those that were traced, by form
-        self._quick: dict[Any, Program] = {}
+        self._last: Program | None = None  #: what ran the last call, and runs most of the next
         self._lock = threading.RLock()
 
     @property
@@ -140,31 +139,22 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if MODE.get().recorder is not None:
             return self.fn(*args, **kwargs)  # part of what is being traced
-        if kwargs:
-            return self._call(args, kwargs)
-        try:
-            key = tuple([(a._array.shape, a._array.dtype.num) for a in args])
-        except AttributeError:
-            return self._call(args, kwargs)
-        program = self._quick.get(key)
-        if program is not None:
+        last = self._last
+        if last is not None:
             try:
-                return program(*args)
-            except BrokenGuard:
+                return last(*args, **kwargs)
+            except (Misfit, BrokenGuard):  # nothing has run
                 pass
-        return self._call(args, kwargs, key)
+        return self._call(args, kwargs)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The program that a call with these arguments runs; it is made if there is none."""
         return self._variant(self._bind(args, kwargs)).program
 
-    def _call(self, args: Any, kwargs: Any, key: Any = None) -> Any:
+    def _call(self, args: Any, kwargs: Any) -> Any:
         bound = self._bind(args, kwargs)
         variant = self._variant(bound)
-        if key is not None and not variant.sizes:
-            if len(self._quick) >= _QUICK:
-                self._quick.clear()
-            self._quick[key] = variant.program
+        self._last = None if variant.sizes else variant.program
         return variant.run(bound)
 
     def _bind(self, args: Any, kwargs: Any) -> inspect.BoundArguments:

@@ -27,6 +27,7 @@ from jit.passes.weights import split
 from jit.pytree import Spec
 from jit.recorder import Finding
 from jit.samples import infer_dims
+from jit.sizes import Misfit
 from jit.taping import Taping, array_of, tensor_of
 from jit.tracer import Traced, trace_graph
 
@@ -223,12 +224,12 @@ class Program:
         try:
             bound = self.traced.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise OpError(f"{self.graph.name}{self.traced.signature}: {error}") from None
+            raise Misfit(f"{self.graph.name}{self.traced.signature}: {error}") from None
         bound.apply_defaults()
         leaves, spec = pytree.flatten((bound.args, bound.kwargs))
         if spec != self.in_spec:
             where = pytree.differences(self.in_spec, spec, "arguments")
-            raise OpError(f"{self.graph.name}: the arguments have another structure than the "
+            raise Misfit(f"{self.graph.name}: the arguments have another structure than the "
                           f"example: {where}; trace again for this one")
         return leaves
 

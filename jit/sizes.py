@@ -15,6 +15,10 @@ from jit.relations import OPERATORS
 Shape = Sequence[int]
 
 
+class Misfit(OpError):
+    """Arguments do not fit a program; nothing has run."""
+
+
 def shape_words(shape: Sequence[Size]) -> str:
     """A declared shape as users read it: ``[batch, 64]``."""
     return "[" + ", ".join(size_words(s) for s in shape) + "]"
@@ -29,7 +33,7 @@ def size_words(size: Size) -> str:
 
 def bind_dims(ports: Sequence[Port], shapes: Sequence[Shape], dims: Sequence[DimRange],
               rules: Sequence[Rule]) -> dict[str, int]:
-    """The dims by name.  Raises OpError where a size differs from its port's, a dim is out of
+    """The dims by name.  Raises Misfit where a size differs from its port's, a dim is out of
     its range, or a relation does not hold, with the argument, the sizes and the user's line."""
     values: dict[str, int] = {}
     for plain in (True, False):
@@ -47,7 +51,7 @@ def bind_dims(ports: Sequence[Port], shapes: Sequence[Shape], dims: Sequence[Dim
                 raise _differs(port, shape, axis, values, rules)
     for rule in rules:
         if not _holds(rule, values):
-            raise OpError(f"the program is for {_rule_words(rule)}, got "
+            raise Misfit(f"the program is for {_rule_words(rule)}, got "
                           f"{_given(rule, values)}; trace again with such sizes in the example")
     for d in dims:
         if not d.min <= values[d.name] <= d.max:
@@ -103,38 +107,38 @@ def _names(size: Size) -> set[str]:
 
 
 def _unknown(ports: Sequence[Port], shapes: Sequence[Shape], name: str, values: dict[str, int],
-             rules: Sequence[Rule]) -> OpError:
+             rules: Sequence[Rule]) -> Misfit:
     for port, shape in zip(ports, shapes, strict=True):
         for axis, want in enumerate(port.shape):
             form = _affine(want)
             if form is not None and form[1] == name:
                 return _differs(port, shape, axis, values, rules)
-    return OpError(f"no argument has the dim {name!r} as a size of its own, so its value is not "
+    return Misfit(f"no argument has the dim {name!r} as a size of its own, so its value is not "
                    f"known")
 
 
 def _differs(port: Port, shape: Shape, axis: int, values: dict[str, int],
-             rules: Sequence[Rule]) -> OpError:
+             rules: Sequence[Rule]) -> Misfit:
     want, got = port.shape[axis], shape[axis]
     head = f"argument {port.name!r}: "
     because = "".join(f"; {_rule_words(r)}" for r in rules
                       if r.op == "==" and r.left not in values
                       and _names(r.right) & _names(want))
     if isinstance(want, int):
-        return OpError(f"{head}wanted shape {shape_words(port.shape)}, got {list(shape)}: dim "
+        return Misfit(f"{head}wanted shape {shape_words(port.shape)}, got {list(shape)}: dim "
                        f"{axis} is {got} and was {want} in the example; declare it in "
                        f"dynamic_shapes to let it vary")
     if isinstance(want, str):
-        return OpError(f"{head}dim {axis} is {got}, but {want!r} is {values[want]} in an earlier "
+        return Misfit(f"{head}dim {axis} is {got}, but {want!r} is {values[want]} in an earlier "
                        f"argument{because}")
     if not _names(want) <= values.keys():
-        return OpError(f"{head}dim {axis} is {got}, wanted {size_words(want)}{because}")
+        return Misfit(f"{head}dim {axis} is {got}, wanted {size_words(want)}{because}")
     known = ", ".join(f"{n} = {values[n]}" for n in sorted(_names(want)))
-    return OpError(f"{head}dim {axis} is {got}, wanted {size_words(want)} with {known}{because}")
+    return Misfit(f"{head}dim {axis} is {got}, wanted {size_words(want)} with {known}{because}")
 
 
-def _out_of_range(ports: Sequence[Port], d: DimRange, value: int) -> OpError:
+def _out_of_range(ports: Sequence[Port], d: DimRange, value: int) -> Misfit:
     port, axis = next(((p, k) for p in ports for k, s in enumerate(p.shape)
                        if d.name in _names(s)), (ports[0], 0))
-    return OpError(f"argument {port.name!r}: dim {axis} is {value}, but {d.name!r} was declared in "
+    return Misfit(f"argument {port.name!r}: dim {axis} is {value}, but {d.name!r} was declared in "
                    f"[{d.min}, {d.max}]; trace with a wider jit.Dim({d.name!r}, min=..., max=...)")
