@@ -18,8 +18,9 @@ from jit.dims import to_index
 from jit.graph import Graph, Node, Value, walk
 from jit.kernels.index import Index
 from jit.kernels.reading import is_inline, same_shape
-from jit.kernels.steps import Action, Branch, Loop, Memory, Scratch, Step, Weights, bytes_of
+from jit.kernels.steps import Action, Memory, Scratch, Step, Weights, bytes_of
 from jit.kernels.steps import elements as elements_of
+from jit.kernels.steps import walk as steps_of
 from jit.lowering import Module
 from jit.passes.fusion import Call, Unit
 from jit.passes.spelling import spoken_size
@@ -83,9 +84,9 @@ class _Kernels:
 
     def lines(self) -> Iterator[str]:
         yield "kernels:"
-        for k, (unit, actions) in enumerate(self.work):
-            read, written = _traffic(unit, actions)
-            yield (f"  {k} {', '.join(_functions(actions)) or 'nothing to run'}: "
+        for k, ((unit, _), steps) in enumerate(zip(self.work, _own_steps(self.work), strict=True)):
+            read, written = _traffic(unit, steps)
+            yield (f"  {k} {', '.join(_functions(steps)) or 'nothing to run'}: "
                    f"{_count(_flops(unit))} flops, {_count(read)} bytes read, "
                    f"{_count(written)} written")
             for node in unit.nodes:
@@ -110,6 +111,9 @@ class _Kernels:
     def _reason(self, j: int, k: int) -> str:
         """Why unit ``k``, which reads what unit ``j`` gives, is not one with it."""
         producer, consumer = self.work[j][0], self.work[k][0]
+        for unit in (producer, consumer):
+            if isinstance(unit, Call) and isinstance(unit.node.op.kernel, fam.Control):
+                return f"{unit.node.op.name} is control flow, with kernels inside"
         if isinstance(consumer, Call):
             return f"{consumer.node.op.name} has a kernel of its own, which reads memory"
         if isinstance(producer, Call):
@@ -126,21 +130,18 @@ class _Kernels:
         return "its elements are read in another order than they are made in"
 
 
-def _functions(actions: Sequence[Action]) -> list[str]:
+def _functions(steps: Sequence[Step]) -> list[str]:
     """What is called for a unit: its kernel, or routines of the library."""
-    return list(dict.fromkeys(step.function for step in _own_steps(actions)))
+    return list(dict.fromkeys(step.function for step in steps))
 
 
-def _own_steps(actions: Sequence[Action]) -> Iterator[Step]:
-    """The steps of a unit itself: those in branches belong to units of their own."""
-    for action in actions:
-        match action:
-            case Step():
-                yield action
-            case Loop():
-                yield from _own_steps(action.body)
-            case Branch():
-                pass
+def _own_steps(work: Sequence[tuple[Unit, tuple[Action, ...]]]) -> Iterator[list[Step]]:
+    """The steps of each unit; those in its regions belong to units of their own, before it."""
+    taken: set[int] = set()
+    for _, actions in work:
+        own = [step for step in steps_of(actions) if id(step) not in taken]
+        taken |= set(map(id, own))
+        yield own
 
 
 def _shape(shape: Sequence[Any]) -> str:
@@ -155,9 +156,8 @@ def _typed(type_: Any) -> str:
 
 
 # --- costs -------------------------------------------------------------------------------------
-def _traffic(unit: Unit, actions: Sequence[Action]) -> tuple[Index, Index]:
+def _traffic(unit: Unit, steps: Sequence[Step]) -> tuple[Index, Index]:
     """Bytes of the values that the steps read and write, each counted once."""
-    steps = list(_own_steps(actions))
     written = dict.fromkeys(m for s in steps for m in s.writes if not isinstance(m, Scratch))
     touched = dict.fromkeys(m for s in steps for m in s.memories if not isinstance(m, Scratch))
     own = {*written, *unit.nodes}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -151,23 +152,56 @@ class _Writer:
         return f"ops.{node.op.name}({', '.join(words)})"
 
     def control(self, node: Node) -> Iterator[str]:
-        """A node with regions: its functions, then the call that is given them."""
+        """A node with regions: a function for each of them, then the call that takes them."""
         write = _CONTROL.get(node.op.name)
         if write is None:
             raise GraphError(f"there is no Python for {node.op.name} with regions")
-        functions = []
-        for region in node.regions:
-            functions.append(self.names.take(region.name))
-            yield from self.region(region, functions[-1])
-        yield self.statement(node, write(functions, [self.ref(a) for a in node.args], node.attrs))
+        yield from write(self, node)
 
-    def region(self, region: Graph, name: str) -> Iterator[str]:
-        inputs = [self.define(i, i.name) for i in region.inputs]
-        yield f"def {name}({', '.join(inputs)}):"
+    def region(self, name: str, region: Graph, groups: Mapping[str, int],
+               outside: Sequence[Value], results: str) -> Iterator[str]:
+        """A function of lists: ``groups`` is how many inputs each has; the rest of the inputs
+        are what the function sees ``outside``."""
+        lists = [self.names.take(word) for word in groups]
+        yield f"def {name}({', '.join(lists)}):"
+        inputs = iter(region.inputs)
+        for of, count in zip(lists, groups.values(), strict=True):
+            own = [self.define(i, i.name) for i in islice(inputs, count)]
+            if own:
+                yield f"    [{', '.join(own)}] = {of}"
+        self.values.update(zip(inputs, map(self.ref, outside), strict=True))
         yield from (f"    {line}" for line in self.lines(region))
-        yield f"    return [{', '.join(map(self.ref, region.outputs))}]"
+        yield f"    return {results.format(*map(self.ref, region.outputs))}"
+
+    def cond(self, node: Node) -> Iterator[str]:
+        names = [self.names.take(region.name) for region in node.regions]
+        for name, region in zip(names, node.regions, strict=True):
+            yield from self.region(name, region, {}, node.args[1:], _listed(len(node.type)))
+        yield self.statement(node, f"jit.cond({self.ref(node.args[0])}, {', '.join(names)})")
+
+    def scan(self, node: Node) -> Iterator[str]:
+        n, m = node.attrs["carried"], node.attrs["scanned"]
+        name = self.names.take(node.regions[0].name)
+        yield from self.region(name, node.regions[0], {"carry": n, "items": m}, node.args[n + m:],
+                               f"{_listed(n)}, {_listed(len(node.type) - n)}")
+        call = (f"jit.scan({name}, {self.refs(node.args[:n])}, {self.refs(node.args[n:n + m])}, "
+                f"length={self.attribute(node.attrs['length'])}, "
+                f"reverse={node.attrs['reverse']})")
+        yield self.statement(node, f"[value for part in {call} for value in part]")
+
+    def while_loop(self, node: Node) -> Iterator[str]:
+        n = node.attrs["carried"]
+        names = [self.names.take(region.name) for region in node.regions]
+        for name, region, results in zip(names, node.regions, ("{}", _listed(n)), strict=True):
+            yield from self.region(name, region, {"carry": n}, node.args[n:], results)
+        call = (f"jit.while_loop({', '.join(names)}, {self.refs(node.args[:n])}, "
+                f"max_steps={self.attribute(node.attrs['limit'])})")
+        yield self.statement(node, call)
 
     # --- operands ------------------------------------------------------------------------------
+    def refs(self, values: Sequence[Value]) -> str:
+        return f"[{', '.join(map(self.ref, values))}]"
+
     def ref(self, value: Value) -> str:
         if not isinstance(value, Const):
             return self.values[value]
@@ -191,9 +225,10 @@ class _Writer:
         return repr(value)
 
 
-def _cond(functions: list[str], operands: list[str], _: Mapping[str, Any]) -> str:
-    predicate, *rest = operands
-    return f"jit.cond({predicate}, {', '.join(functions)}, [{', '.join(rest)}])"
+def _listed(count: int) -> str:
+    """A place for each of so many results: ``[{}, {}]``."""
+    return f"[{', '.join(['{}'] * count)}]"
 
 
-_CONTROL: dict[str, Callable[[list[str], list[str], Mapping[str, Any]], str]] = {"cond": _cond}
+_CONTROL: dict[str, Callable[[_Writer, Node], Iterator[str]]] = {
+    "cond": _Writer.cond, "scan": _Writer.scan, "while_loop": _Writer.while_loop}

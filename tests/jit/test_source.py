@@ -67,6 +67,21 @@ def drawn(x: eager.Tensor) -> eager.Tensor:
     return nn.functional.dropout(x, 0.5) + eager.tensor(np.arange(4.0, dtype=np.float32))
 
 
+def looped(x: eager.Tensor, w: eager.Tensor) -> Any:
+    """A scan in a scan, a cond in a map, and loops on data, with and without a bound."""
+    def step(carry: Any, v: eager.Tensor) -> Any:
+        inner = jit.scan(lambda c, u: (c + u * carry.sum(), c.sin()), v.sum(), v)
+        return (carry @ w + v).tanh(), inner
+
+    last, (sums, waves) = jit.scan(step, x[0], x, reverse=True)
+    mapped = jit.map(lambda v: jit.cond(v.sum() > 0, lambda: v.exp(), lambda: v), x)
+    doubled = jit.while_loop(lambda c: c[0].sum() < 10, lambda c: (c[0] * 2, c[1] + 1),
+                             (x.abs() + 0.1, eager.tensor(0)))
+    bounded = jit.while_loop(lambda c: c < 100, lambda c: c * last.abs().sum(), x.sum(),
+                             max_steps=3)
+    return last, sums, waves, mapped, doubled, bounded
+
+
 MODELS: list[tuple[Callable[..., Any], list[Any], Any]] = [
     (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()),
      [(3, 1, 5, 5)], {"input": {0: jit.Dim("for_", min=2)}}),
@@ -76,6 +91,8 @@ MODELS: list[tuple[Callable[..., Any], list[Any], Any]] = [
     (branches, [(5,)], {"x": {0: jit.Dim("ops")}}),
     (windows, [(3, 4)], {"x": {0: jit.Dim("n", min=1)}}),
     (drawn, [(3, 4)], None),
+    (looped, [(4, 3), (3, 3)], None),
+    (looped, [(4, 3), (3, 3)], {"x": {0: jit.Dim("n", min=1)}}),
 ]
 
 
