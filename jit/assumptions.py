@@ -200,7 +200,7 @@ def _undivided(gap: Index) -> Index:
     by = atom.bottom.constant if isinstance(atom, Quotient) and atom.kind == "//" else None
     if by is None or not isinstance(atom, Quotient) or by <= 0 or abs(c) != 1:
         return gap
-    return atom.top + by * k if c == 1 else by * (k + 1) - 1 - atom.top
+    return _undivided(atom.top + by * k if c == 1 else by * (k + 1) - 1 - atom.top)
 
 
 def _goes_without(relation: Relation) -> bool:

@@ -62,6 +62,10 @@ def grown(x: Any) -> Any:
     return x * 2 if x.shape[0] > 2 else x
 
 
+def quarters(x: Any) -> Any:
+    return x * 2 if x.shape[0] // 2 // 2 >= 2 else x
+
+
 def halves(x: Any) -> Any:
     return x.view(x.shape[0] // 2, 2, 3).sum(1)
 
@@ -87,6 +91,8 @@ def thirds(x: Any) -> Any:
 ONE: list[tuple[Callable[[Any], Any], int, list[str], list[int], list[int]]] = [
     (grown, 5, ["n >= 3"], [3, 5, 64], [0, 1, 2, 65]),
     (grown, 2, ["n <= 2"], [0, 1, 2], [3, 64]),
+    (quarters, 9, ["n >= 8"], [8, 9, 64], [0, 1, 4, 7]),
+    (quarters, 7, ["n <= 7"], [0, 4, 7], [8, 64]),
     (halves, 4, ["n == 2 * n_2"], [0, 2, 4, 64], [1, 3, 63]),
     (even, 5, ["n == 2 * n_2 + 1"], [1, 5, 63], [0, 2, 64]),
     (not_four, 5, ["n != 4"], [0, 1, 3, 5, 64], [4]),

@@ -1,6 +1,7 @@
 """Mamba: A. Gu and T. Dao, "Linear-time sequence modeling with selective state spaces".
 
-The scan over the sequence is left to right in a loop; `chunked` says it with cumulative sums.
+The scan over the sequence is left to right in a loop; `chunked` says it with cumulative sums,
+`scanned` with a loop that is one operator, so that the length of the sequence may vary.
 """
 
 import math
@@ -31,6 +32,23 @@ def chunked_scan(u, delta, A, B, C, D):
     spans = (S[:, :, None] - S[:, None]).masked_fill(~seen, float("-inf"))
     x = (torch.exp(spans) * drive[:, None]).sum(2)
     return torch.einsum("bldn,bln->bld", x, C) + u * D
+
+
+def looped_scan(u, delta, A, B, C, D):
+    """The same by the loop of the compiler."""
+    import jit
+
+    decay = torch.exp(torch.einsum("bld,dn->bldn", delta, A))
+    drive = torch.einsum("bld,bln,bld->bldn", delta, B, u)
+
+    def step(x, now):
+        decay, drive, C = now
+        x = decay * x + drive
+        return x, torch.einsum("bdn,bn->bd", x, C)
+
+    start = torch.zeros((u.shape[0], *A.shape), dtype=u.dtype)
+    _, ys = jit.scan(step, start, tuple(t.transpose(0, 1) for t in (decay, drive, C)))
+    return ys.transpose(0, 1) + u * D
 
 
 class MambaBlock(nn.Module):
@@ -92,6 +110,10 @@ def build():
 
 def chunked():
     return Mamba(scan=chunked_scan)
+
+
+def scanned():
+    return Mamba(scan=looped_scan)
 
 
 def inputs(rng, batch, length):
