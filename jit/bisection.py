@@ -21,7 +21,7 @@ from jit.interpreter import dims_of, interpret, run_nodes
 from jit.kernels.steps import walk
 from jit.lowering import Module, lower
 from jit.passes import stages
-from jit.passes.fusion import fuse, stored
+from jit.passes.fusion import fuse, is_projection, stored
 from jit.passes.weights import split
 from jit.program import Program
 from jit.report.verdict import Verdict, furthest, statistics
@@ -230,9 +230,8 @@ def _made_in_order(graph: Graph) -> Iterator[Node]:
     units = fuse(graph)
     needed = stored(graph, units)
     for unit in units:
-        for node in unit.nodes:
-            if node in needed and isinstance(node.type, Type):
-                yield node
+        yield from (n for n in unit.nodes if n in needed and isinstance(n.type, Type))
+        yield from (n for n in graph.nodes if is_projection(n) and n.args[0] in unit.nodes)
 
 
 def _kernel_of(module: Module, graph: Graph, node: Node) -> str:
@@ -240,7 +239,7 @@ def _kernel_of(module: Module, graph: Graph, node: Node) -> str:
     inside = set(module.graph.nodes)
     work = [actions for unit, actions in module.work if unit.nodes[0] in inside]
     for unit, actions in zip(fuse(graph), work, strict=True):
-        if node in unit.nodes:
+        if node in unit.nodes or (is_projection(node) and node.args[0] in unit.nodes):
             return ", ".join(dict.fromkeys(s.function for s in walk(actions))) or "ej_program"
     return "ej_program"
 

@@ -159,3 +159,17 @@ def test_a_branch() -> None:
     program = jit.trace(fn, X)
     assert not jit.bisect(program, fn, X)
     assert jit.bisect(program, lambda x: fn(x) + 1, X).stage == "trace"
+
+
+def test_a_wrong_kernel_in_a_loop() -> None:
+    def fn(x: Tensor) -> Tensor:
+        last, _ = jit.scan(lambda c, v: ((c + v).sin(), c), x[0], x)
+        return last * 2
+
+    program = jit.trace(fn, X)
+    assert not jit.bisect(program, fn, X)
+    name = next(k for k, source in program.kernels.items() if "sin_f32(" in source)
+    wrong = program.with_kernel(name, program.kernels[name].replace("sin_f32(", "cos_f32("))
+    verdict = jit.bisect(wrong, fn, X)
+    assert name in verdict.stage.split(", ") and verdict.op == "result"
+    assert "test_bisection.py:" in verdict.place
