@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from jit.kernels import straight
 from jit.kernels.driver import PARAMETERS, pointer_type
 from jit.kernels.library import RESULTS, ROUTINES, Routine
 from jit.kernels.steps import Kernel
@@ -76,6 +77,26 @@ def portable_ir(piece: Piece, known: dict[str, Piece]) -> str:
     held = cache.get(key)
     if held is not None:
         return held.decode()
+    text = _straight(piece, known) or _by_numba(piece, known)
+    cache.put(key, text.encode())
+    return text
+
+
+def _straight(piece: Piece, known: dict[str, Piece]) -> str:
+    """IR of a driver as it is printed; empty for anything else."""
+    if piece.name != "ej_program":
+        return ""
+    try:
+        return straight.lower(
+            piece.source, PARAMETERS,
+            {n: (known[n].returns, known[n].signature) for n in piece.calls
+             if not _is_forked(known[n])},
+            {n: _fork_types(known[n]) for n in piece.calls if _is_forked(known[n])})
+    except (straight.NotStraight, SyntaxError):
+        return ""
+
+
+def _by_numba(piece: Piece, known: dict[str, Piece]) -> str:
     from jit import numba_bridge as bridge
 
     externs = {n: bridge.Extern(known[n].returns, known[n].signature) for n in piece.calls
@@ -87,7 +108,6 @@ def portable_ir(piece: Piece, known: dict[str, Piece]) -> str:
         text += bridge.task_wrapper(piece.name, piece.signature[:-2], piece.granule)
     elif piece.split:
         text += bridge.raw_task(piece.name, piece.signature[:-2])
-    cache.put(key, text.encode())
     return text
 
 

@@ -26,6 +26,7 @@ from eager.ops.errors import CompileError
 from eager.ops.types import NATIVE
 from jit.kernels.instructions import instruction
 from jit.kernels.loops import LOOPS
+from jit.kernels.straight import LLVM, abi
 
 _SCALARS = {
     "void": types.none, "bool": types.boolean, "u8": types.uint8, "i8": types.int8,
@@ -33,8 +34,6 @@ _SCALARS = {
     "u64": types.uint64, "f32": types.float32, "f64": types.float64,
     "ptr": types.CPointer(types.uint8),
 }
-_LLVM = {"void": "void", "u8": "i8", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64",
-         "u32": "i32", "u64": "i64", "f32": "float", "f64": "double"}
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,6 @@ def numba_type(name: str) -> Any:
     except KeyError:
         raise CompileError(f"no type of the native boundary is named {name!r}; there are "
                            f"{', '.join(_SCALARS)} and pointers to them") from None
-
-
-def _abi(name: str) -> str:
-    """How a type is written in IR text."""
-    return "ptr" if name == "ptr" or name.endswith("*") else _LLVM[name]
 
 
 # --- lowering ----------------------------------------------------------------------------------
@@ -157,8 +151,8 @@ def _tidy(text: str, symbol: str, name: str) -> str:
 
 def _entry(name: str, signature: Sequence[str], returns: str) -> str:
     """The C function over Numba's convention: a status, results through a pointer."""
-    parameters = ", ".join(f"{_abi(t)} %a{k}" for k, t in enumerate(signature))
-    result = _abi(returns)
+    parameters = ", ".join(f"{abi(t)} %a{k}" for k, t in enumerate(signature))
+    result = abi(returns)
     slot = "ptr" if returns == "void" else result
     end = (" ret void" if returns == "void" else
            f" %value = load {result}, ptr %result\n ret {result} %value")
@@ -232,11 +226,11 @@ define hidden void @{name}.task(ptr %table, i64 %task, i64 %ntasks) {{
 
 def _loads(arguments: Sequence[str]) -> str:
     return "\n".join(f" %p{k} = getelementptr inbounds i64, ptr %table, i64 {k}\n"
-                     f" %v{k} = load {_abi(t)}, ptr %p{k}" for k, t in enumerate(arguments))
+                     f" %v{k} = load {abi(t)}, ptr %p{k}" for k, t in enumerate(arguments))
 
 
 def _values(arguments: Sequence[str]) -> str:
-    return "".join(f"{_abi(t)} %v{k}, " for k, t in enumerate(arguments))
+    return "".join(f"{abi(t)} %v{k}, " for k, t in enumerate(arguments))
 
 
 # --- the namespace of kernels ------------------------------------------------------------------
@@ -287,7 +281,7 @@ def _builtin(word: str) -> Any:
         kind, _, count = suffix.partition("_")
         if (kind in NATIVE or kind in ("u32", "u64")) and count.isdigit():
             return _stack(word, kind, int(count))
-    elif stem in _POINTERS and suffix in _LLVM and suffix != "void":
+    elif stem in _POINTERS and suffix in LLVM and suffix != "void":
         return _POINTERS[stem](word, suffix)
     return None
 
@@ -316,11 +310,11 @@ _I64 = _IR["i64"]
 
 
 def _ir(name: str) -> Any:
-    return _IR[_abi(name)]
+    return _IR[abi(name)]
 
 
 def _passed(builder: Any, value: Any, name: str) -> Any:
-    return builder.bitcast(value, _BYTES) if _abi(name) == "ptr" else value
+    return builder.bitcast(value, _BYTES) if abi(name) == "ptr" else value
 
 
 def _declared(builder: Any, name: str, returns: Any, operands: Sequence[Any]) -> Any:
@@ -334,7 +328,7 @@ def _call(name: str, returns: str, operands: tuple[str, ...]) -> Any:
     def emit(builder: Any, values: Any, kind: Any) -> Any:
         f = _declared(builder, name, _ir(returns), [_ir(t) for t in operands])
         made = builder.call(f, [_passed(builder, v, t) for v, t in zip(values, operands)])
-        return builder.bitcast(made, kind) if _abi(returns) == "ptr" else made
+        return builder.bitcast(made, kind) if abi(returns) == "ptr" else made
     return _intrinsic(name, returns, operands, emit)
 
 
