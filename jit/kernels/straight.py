@@ -100,6 +100,8 @@ class _Lowering:
                     self.names[name] = self.value(value)
                 case ast.Assign([ast.Subscript(to, at)], value):
                     place, found = self.element(to, at), self.value(value)
+                    if place.type != found.type:
+                        raise NotStraight
                     self.lines.append(f" store {abi(found.type)} {found.text}, ptr {place.text}")
                 case ast.Expr(ast.Call() as call):
                     self.call(call)
@@ -112,7 +114,7 @@ class _Lowering:
                 case ast.Break() if self.ends:
                     self.leave(f"br label %{self.ends[-1]}")
                 case ast.Return(value) if value is not None:
-                    self.leave(f"ret i64 {self.value(value).text}")
+                    self.leave(f"ret i64 {self.whole(value).text}")
                 case ast.Pass():
                     pass
                 case _:
@@ -140,7 +142,7 @@ class _Lowering:
         """``for name in range(stop)``, or without an end."""
         top, into, end, slot = (self.fresh(stem) for stem in ("top", "into", "end", "slot"))
         self.room.append(f" %{slot} = alloca i64")
-        limit = None if stop is None else self.value(stop)
+        limit = None if stop is None else self.whole(stop)
         self.lines.append(f" store i64 0, ptr %{slot}")
         self.label(top)
         at = self.emit(f"load i64, ptr %{slot}", "i64")
@@ -165,12 +167,10 @@ class _Lowering:
             case ast.Constant(int(number)) if type(number) is int:
                 return _Value(str(number), "i64")
             case ast.UnaryOp(ast.USub(), operand):
-                found = self.value(operand)
+                found = self.whole(operand)
                 return self.emit(f"sub i64 0, {found.text}", "i64")
             case ast.BinOp(left, op, right) if type(op) in _ARITHMETIC:
-                a, b = self.value(left), self.value(right)
-                if (a.type, b.type) != ("i64", "i64"):
-                    raise NotStraight
+                a, b = self.whole(left), self.whole(right)
                 return _ARITHMETIC[type(op)](self, a.text, b.text)
             case ast.Subscript(of, at):
                 place = self.element(of, at)
@@ -179,9 +179,16 @@ class _Lowering:
                 return self.call(e)
         raise NotStraight
 
+    def whole(self, e: ast.expr) -> _Value:
+        """A value that is an integer."""
+        found = self.value(e)
+        if found.type != "i64":
+            raise NotStraight
+        return found
+
     def element(self, of: ast.expr, at: ast.expr) -> _Value:
         """The address of an element, under the type of what lies there."""
-        base, index = self.value(of), self.value(at)
+        base, index = self.value(of), self.whole(at)
         if not base.type.endswith("*"):
             raise NotStraight
         kind = base.type[:-1]

@@ -161,7 +161,7 @@ class Fuser:
     def _only_user(self, value: Node) -> Node | None:
         """The one reader of a value that is no result, if it keeps type and shape."""
         readers = self.users.get(value, [])
-        if len(readers) != 1 or value in self.results or (
+        if len(readers) != 1 or value in self.results or readers[0].regions or (
                 not same_shape(readers[0].type.shape, value.type.shape)) or (
                 readers[0].type.dtype is not value.type.dtype):
             return None
