@@ -53,7 +53,8 @@ class Program:
     """Native code for one function and the shapes it was traced for.
 
     ``graph`` is what was traced, ``kernels`` the source of its kernels, ``report()`` what a
-    reader should know.  Parameters stay live: a write to one is seen by the next call.
+    reader should know.  Parameters stay live: a write to one is seen by the next call.  In grad
+    mode results have history, as the function's would; `gradient` is what runs back.
     """
 
     def __init__(self, traced: Traced, edits: Mapping[str, str] | None = None,
