@@ -92,6 +92,8 @@ class Onlooker:
         if is_library(name) and not name.startswith(_WITH_SETTINGS):
             self._known[id(code)] = False
             return False
+        if _is_imported(frame):
+            return False  # not known either: called elsewhere, it is looked at
         self.codes[id(code)], self.globals[id(code)] = code, frame.f_globals
         known = code.co_argcount > 0 and code.co_varnames[0] == "self"
         self._known[id(code)] = known
@@ -120,6 +122,13 @@ class Onlooker:
                     f"{place}: the function asks for {words} ({asked.__qualname__}), and a "
                     f"program would answer as at the trace for ever; pass what it gives as an "
                     f"argument, or do this outside of the function")
+
+
+def _is_imported(frame: FrameType | None) -> bool:
+    """Whether an import has this run: a module's own body, or a hook that finds and loads it."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _asked_at(frame: FrameType | None) -> str:

@@ -410,3 +410,32 @@ def test_threads_may_call_one_program() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+# --- imports -----------------------------------------------------------------------------------
+FOUND: dict[str, int] = {}
+
+
+class Finder:
+    """A hook of imports that keeps what it was asked for, as pytest's does."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        FOUND[name] = len(FOUND)
+
+
+def test_what_an_import_looks_at_is_no_guard(tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imported_late.py").write_text("FACTOR = 3.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+    def fn(x: Tensor) -> Tensor:
+        import imported_late
+
+        return x * imported_late.FACTOR
+
+    x = floats(3)
+    program = jit.trace(fn, (x,))
+    assert sys.modules.pop("imported_late").FACTOR == 3.0 and "imported_late" in FOUND
+    FOUND["another"] = -1
+    np.testing.assert_array_equal(program(x).numpy(), x.numpy() * 3)
