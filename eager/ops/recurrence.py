@@ -206,7 +206,8 @@ def run_padded(F: Any, cell: Cell, input: Any, initial: State, weights: Sequence
     steps, batch, width = F.typeof(input).shape
     if type(steps) is not int or steps < 1:
         raise OpError(f"{cell.name}: the length of sequences is a number from 1 up, got "
-                      f"{F.typeof(input)}")
+                      f"{F.typeof(input)}; jit.scan runs a cell (nn.GRUCell, nn.LSTMCell) over a "
+                      f"dynamic length")
     out, final = run_layers(F, cell, F.reshape(input, shape=(steps * batch, width)),
                             (batch,) * steps, initial, weights, bidirectional, drop)
     out = F.reshape(out, shape=(steps, batch, F.typeof(out).shape[1]))

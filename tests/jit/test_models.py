@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+import eager
+import jit
+from eager import nn
 from tests.models.cases import BY_NAME, CASES, built, sizes
 from tests.models.measure import compiled, deviations, interpreted, traces
+from tests.replay import Compiled, agrees, close
 
 NAMES = [case.name for case in CASES]
 
@@ -27,6 +34,31 @@ def test_compiled(name: str) -> None:
     programs = [compiled(t) for t in traces(case, live)]
     for found in deviations(case, live, programs, sizes(case)):
         assert found.right, found
+
+
+def test_a_network_over_a_dynamic_length_is_a_scan_of_its_cell() -> None:
+    """The error says it, and what it says is right at each length and batch."""
+    eager.manual_seed(3)
+    network, cell = nn.GRU(4, 5), nn.GRUCell(4, 5)
+    cell.load_state_dict({k.removesuffix("_l0"): v for k, v in network.state_dict().items()})
+
+    def scanned(x: Any) -> Any:
+        def step(h: Any, now: Any) -> Any:
+            h = cell(now, h)
+            return h, h
+
+        return jit.scan(step, eager.zeros(x.shape[1], 5), x)
+
+    dims = {"x": {0: jit.Dim("length"), 1: jit.Dim("batch")}}
+    inputs = [np.linspace(-2, 2, 4 * n * b, dtype=np.float32).reshape(n, b, 4)
+              for n, b in ((3, 1), (6, 3), (1, 8))]
+    with pytest.raises(eager.OpError, match=r"gru: the length .* jit\.scan runs a cell"):
+        jit.trace(network, (inputs[0],), dynamic_shapes={"input": dims["x"]})
+    agrees(scanned, *[(x,) for x in inputs], run=Compiled, dynamic_shapes=dims)
+    with eager.no_grad():
+        for x in map(eager.tensor, inputs):
+            out, final = network(x)
+            close(scanned(x)[::-1], (out, final[0]))
 
 
 def test_there_are_ten_and_twelve() -> None:
