@@ -7,6 +7,8 @@ from typing import Any
 
 _HOMES = {
     "jit.program": ("Program", "trace"),
+    "jit.entrypoints": ("EntryPoints", "trace_module"),
+    "jit.pytree": ("register_pytree",),
     "jit.dims": ("Dim", "SymInt"),
     "jit.control.branches": ("cond",),
     "jit.control.loops": ("map", "scan", "while_loop"),

@@ -47,6 +47,12 @@ def bisect(program: Program, model: Callable[..., Any], args: Sequence[Any],
     return replace(found, runs=case.runs)
 
 
+def first_apart(program: Program, model: Callable[..., Any], args: Sequence[Any],
+                kwargs: Mapping[str, Any]) -> Verdict | None:
+    """The first op in which the model and the interpreted graph of the trace part, if any."""
+    return _Case(program, args, kwargs, None).in_trace(model)
+
+
 class _Case:
     """One program, one call of it, and what is known of the results so far."""
 
@@ -107,7 +113,8 @@ class _Case:
         call = pytree.unflatten(self.program.in_spec, iter(map(_copy, self.leaves)))
         tensors = [x for x in pytree.flatten(call)[0] if isinstance(x, Tensor)]
         live = [t for _, t in self.program.traced.state]
-        acts, outputs, left = witnessed(model, call[0], call[1], [*live, *tensors])
+        acts, outputs, left = witnessed(model, call[0], call[1], self.program.out_spec,
+                                        [*live, *tensors])
         self.runs += 1
         names = [*(i.name for i, _ in self.program.traced.state),
                  *(i.name for i, x in zip(self.graph.inputs, self.leaves, strict=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,19 +34,28 @@ from jit.tracer import Traced, trace_graph
 
 def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *,
           dynamic_shapes: Any = None, state: Sequence[Any] = (),
-          examples: Sequence[Sequence[Any]] = ()) -> Program:
+          examples: Sequence[Sequence[Any]] = (), check: bool | Literal["full"] = True) -> Program:
     """Trace ``fn(*args, **kwargs)`` and compile what it does.
 
     Nothing is computed while tracing, and parameters, buffers, optimiser state and random
     streams are left as found.  ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}``; or
     ``examples`` are more tuples of arguments, and every size that differs among them is dynamic.
+    The function is traced twice, and both have to be the same; with ``check="full"`` it is also
+    run beside the graph, at the example and at other sizes (the latter always where a dynamic dim
+    is 0 or 1 in the example); ``check=False`` trusts it.
     Raises TraceError where the function does what a program cannot say, with the line.
     """
     if examples:
         if dynamic_shapes is not None:
             raise TraceError("give dynamic_shapes, or examples that show them, not both")
         dynamic_shapes = infer_dims(fn, (args, *examples), kwargs or {})
-    return Program(trace_graph(fn, args, kwargs, dynamic_shapes, state))
+    program = Program(trace_graph(fn, args, kwargs, dynamic_shapes, state, bool(check)))
+    if check:
+        from jit.agreement import check_agreement, needs_second_shape
+
+        if check == "full" or needs_second_shape(program):
+            check_agreement(program, fn, args, kwargs or {}, check == "full")
+    return program
 
 
 class Program:

@@ -38,13 +38,16 @@ _TREE = ("_parameters", "_buffers", "_modules")
 
 
 def guards_of(onlooker: Onlooker, reach: Reach, state: Iterable[tuple[Input, Tensor]],
-              changes: Iterable[Change]) -> tuple[Guard, ...]:
+              looked: Iterable[tuple[Tensor, str]], changes: Iterable[Change]
+              ) -> tuple[Guard, ...]:
     """Every value of Python's that a trace relies on, in the order in which code ran.
 
-    What the function itself changes (``changes``) is no guard: the second trace has shown that
-    nothing follows from it.
+    ``looked`` are tensors from outside whose data became numbers of Python's, and where.  What the
+    function itself changes (``changes``) is no guard: the second trace has shown that nothing
+    follows from it.
     """
-    return _Reading(onlooker, reach, {(id(c.holder), c.key) for c in changes}).all(state)
+    return _Reading(onlooker, reach, {(id(c.holder), c.key) for c in changes}).all(
+        state, looked)
 
 
 @dataclass
@@ -79,7 +82,8 @@ class _Reading:
                       if not is_library(str(onlooker.globals[key].get("__name__")))]
         self.names = self._attribute_names()
 
-    def all(self, state: Iterable[tuple[Input, Tensor]]) -> tuple[Guard, ...]:
+    def all(self, state: Iterable[tuple[Input, Tensor]],
+            looked: Iterable[tuple[Tensor, str]]) -> tuple[Guard, ...]:
         for code in self.users:
             self._globals(code, self.onlooker.globals[id(code)])
         for fn in self._functions():
@@ -89,6 +93,9 @@ class _Reading:
         for name, origin in self.onlooker.environment.items():
             self._add((id(os.environ), name), f"the environment variable {name}", origin,
                       functools.partial(os.environ.get, name, ABSENT))
+        for tensor, origin in looked:
+            self._add((id(tensor), "data"), f"the data of a tensor {tensor.spec}", origin,
+                      functools.partial(getattr, tensor, "_array"))
         self._flags(state)
         return tuple(self.found.values())
 

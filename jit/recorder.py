@@ -20,6 +20,7 @@ from eager.engine.tape import Storage
 from eager.engine.tensor import Size, Tensor
 from eager.ops.errors import OpError, TraceError
 from eager.ops.op import Op
+from eager.ops.table import TABLE
 from eager.ops.types import NATIVE, DType, Type, scalar_dtype
 from jit.grads import Grads
 from jit.graph import Const, Input, Location, Node, Value
@@ -149,6 +150,7 @@ class Recorder:
     saved: dict[int, _Saved] = field(default_factory=dict)
     storages: dict[int, tuple[Storage, int]] = field(default_factory=dict)  #: and their versions
     numbers: list[bool | int | float] = field(default_factory=list)  #: that Python gave, in order
+    looked: list[tuple[Tensor, str]] = field(default_factory=list)  #: into, by Python; and where
     refused: TraceError | None = None  #: a read that was refused, though the function went on
 
     # --- the protocol of the engine ------------------------------------------------------------
@@ -188,13 +190,16 @@ class Recorder:
                 f"the program; {rewrite}")
             raise self.root.refused
         if id(tensor) not in self.root.fresh:
-            self.note("baked", f"{how}() of a tensor {tensor.spec} from outside, at "
-                               f"{self.location()}: the program holds its present value")
+            self.root.looked.append((tensor, f"{self.location()}"))
         return tensor._array
 
     def made(self, tensor: Tensor) -> None:
         """A tensor that Python makes of an array inside the trace is a constant."""
         self.root.fresh[id(tensor)] = tensor
+
+    def size(self, size: Any) -> Tensor:
+        """A symbolic size as a 0-d tensor of the program's."""
+        return self.apply(TABLE["dim"], (), {"value": size})
 
     def aliases(self, op: Op, source: Tensor, result: Tensor) -> bool:
         """Whether a view is one: a reshape that has to move elements is a copy."""

@@ -91,17 +91,20 @@ def trace_graph(fn: Callable[..., Any], args: Sequence[Any],
                              f"something from call to call{_names(run.left)}: {error}") from None
         chance.check(onlooker.draws)
         _refuse_unsteady(run, again)
-    guards = guards_of(onlooker, world, run.traced.state, run.left)
+    guards = guards_of(onlooker, world, run.traced.state, run.looked, run.left)
     return replace(run.traced, guards=guards, fn=fn, dynamic_shapes=dynamic_shapes,
                    named=tuple(state))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One trace: what it found, the numbers of Python's that went into it, what it left changed."""
+    """One trace: what it found, the numbers of Python's that went into it, the tensors that Python
+    looked into, and what it left changed.
+    """
 
     traced: Traced
     numbers: list[Any]
+    looked: list[tuple[Tensor, str]]
     left: tuple[Change, ...]
 
 
@@ -176,7 +179,7 @@ def _attempt(fn: Callable[..., Any], stateful: Sequence[Stateful],
     held = tuple((i, t) for i, t in recorder.state.values() if i in used)
     return _Run(Traced(graph, signature, in_spec, out_spec, held, findings,
                        tuple(array_of(x) for x in leaves), grads, flows=flows),
-                recorder.numbers, left)
+                recorder.numbers, recorder.looked, left)
 
 
 # --- state and results -------------------------------------------------------------------------
@@ -210,20 +213,18 @@ def _names(left: Sequence[Change]) -> str:
 
 
 def _results(recorder: Recorder, out: Any) -> tuple[list[Value], Spec]:
-    leaves, spec = pytree.flatten(out)
-    for value in pytree.statics(spec):
-        if isinstance(value, SymInt):
-            raise TraceError(f"the function returns the dynamic size {value}, which no program "
-                             f"holds; return the tensor and look at its shape")
+    """The values of what a function returns; a dynamic size comes back as the int of the call."""
+    leaves, spec = pytree.flatten(out, sizes=True)
+    made = [recorder.size(x) if isinstance(x, SymInt) else x for x in leaves]
     return [recorder.current(x) if isinstance(x, Tensor) else Const(np.array(x, order="C"))
-            for x in leaves], spec
+            for x in made], spec
 
 
 def _flows(out: Any) -> tuple[bool, ...] | None:
     """Which results have a history, where there is one to have."""
     if not MODE.get().grad:
         return None
-    return tuple(isinstance(x, Tensor) and x._needs for x in pytree.flatten(out)[0])
+    return tuple(isinstance(x, Tensor) and x._needs for x in pytree.flatten(out, sizes=True)[0])
 
 
 def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],

@@ -57,25 +57,26 @@ class Witness:
 
 
 def witnessed(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any],
-              state: Iterable[Tensor]) -> tuple[list[Act], list[Array], list[Array]]:
-    """What ``fn(*args, **kwargs)`` does op by op, its results, and what it left in ``state``.
+              spec: pytree.Spec, state: Iterable[Tensor],
+              ) -> tuple[list[Act], list[Array], list[Array]]:
+    """What ``fn(*args, **kwargs)`` does op by op, its results (a tree of shape ``spec``), and what
+    it left in ``state``.
 
     Parameters, buffers, optimiser state, gradients, the default random stream and ``state`` are
     as before in the end.
     """
     kept = list(state)
-    found = reach(fn).stateful
-    restorers = [s.snapshot() for s in found]
-    reached = [t for s in found for _, _, t in s.traced_state()]
+    world = reach(fn)
+    restore = world.snapshot()
+    reached = [t for s in world.stateful for _, _, t in s.traced_state()]
     witness = Witness()
     try:
         with _unchanged([*kept, *reached, default_generator.state]):
             with mode_set(recorder=witness):
-                leaves, _ = pytree.flatten(fn(*args, **kwargs))
+                leaves = pytree.leaves_as(spec, fn(*args, **kwargs))
             return witness.acts, list(map(_copied, leaves)), list(map(_copied, kept))
     finally:
-        for undo in restorers:
-            undo()
+        restore()
 
 
 def _copied(x: Any) -> Array:

@@ -67,7 +67,9 @@ def copy_into(target: Tensor, source: Any, name: str = "copy_") -> Tensor:
 
     def value(old: Tensor) -> Tensor:
         new = source
-        if not hasattr(new, "_needs"):
+        if hasattr(new, "__dim__"):  # a symbolic size of the tracer
+            new = apply(TABLE["dim"], (), {"value": new})
+        elif not hasattr(new, "_needs"):
             new = (apply(TABLE["full"], (), {"shape": (), "value": new, "dtype": target.dtype})
                    if type(new) in (bool, int, float, complex) else type(old)(np.asarray(new)))
         if new.dtype is not target.dtype:

@@ -13,7 +13,7 @@ _SECTIONS = (
     ("dims", "dynamic dimensions"), ("relation", "relations of sizes, held to in every call"),
     ("state", "state read"), ("updates", "state written"),
     ("random", "random draws"), ("captured", "captured tensors"), ("constant", "constants"),
-    ("baked", "values baked in"), ("guard", "relied on; a call is refused where it has changed"),
+    ("guard", "relied on; a call is refused where it has changed"),
     ("side effect", "left undone"),
     ("frozen", "constant now: later writes are not seen"))
 
