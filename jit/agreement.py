@@ -24,17 +24,15 @@ _TRIES = 500
 
 
 def check_agreement(program: Program, fn: Callable[..., Any], args: Sequence[Any],
-                    kwargs: Mapping[str, Any], example: bool) -> None:
-    """Run the function eagerly beside the interpreted graph: at the ``example``, if wanted, and at
-    a second set of sizes where there are dynamic ones.
+                    kwargs: Mapping[str, Any]) -> None:
+    """Run the function eagerly beside the interpreted graph: at the example, and at a second set
+    of sizes where there are dynamic ones.
 
     Raises TraceError that names the first op in which they part, and the line.  State and random
     streams are left as found.
     """
     leaves = program.leaves(args, kwargs)
-    calls = [("the example", leaves)] if example else []
-    calls += _resized(program.graph, leaves)
-    for where, arrays in calls:
+    for where, arrays in (("the example", leaves), *_resized(program.graph, leaves)):
         call = pytree.unflatten(program.in_spec, iter(arrays))
         try:
             verdict = first_apart(program, fn, call[0], call[1])

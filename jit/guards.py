@@ -35,6 +35,7 @@ class Guard:
     was: Any  #: as `picture` made it
     noticed: bool  #: whether a change bumps the engine's count of writes
     inside: bool = False  #: whether it is which parameters and modules a module has
+    asker: str = ""  #: the user's function that ran first, where the origin is the package's own
 
     @property
     def words(self) -> str:
@@ -47,7 +48,8 @@ class Guard:
 
     def broken(self) -> str:
         """What changed, in a sentence."""
-        read = f", which was read at {self.origin}," if self.origin else ""
+        read = (f", which was read at {self.origin}," if self.origin else
+                f", which {self.asker} relies on," if self.asker else "")
         return f"{self.name}{read} was {self.words} at the trace and is " \
                f"{words(picture(self.read()))}"
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from eager.engine.stateful import is_library, is_stream
 from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
-from jit.recorder import PACKAGES, STDLIB, is_passed_over
+from jit.recorder import PACKAGES, STDLIB
 
 #: Functions written in C whose answer is no program's to keep: ``module.qualified name``.
 _CLOCKS = {f"time.{unit}{ns}" for unit in (
@@ -33,7 +33,7 @@ _REFUSED = {
 _NAMES = frozenset(name.rpartition(".")[2] for name in _REFUSED)
 #: Parts of the standard library that look at clocks and files for themselves.
 _DISCREET = ("logging/", "threading.py", "warnings.py", "linecache.py", "traceback.py",
-             "importlib/", "tracemalloc.py", "inspect.py", "functools.py")
+             "importlib/", "<frozen importlib", "tracemalloc.py", "inspect.py", "functools.py")
 #: Packages of ours that define objects with settings: modules and optimisers.
 _WITH_SETTINGS = ("eager.nn", "eager.optim")
 
@@ -133,11 +133,12 @@ def _is_imported(frame: FrameType | None) -> bool:
 
 def _asked_at(frame: FrameType | None) -> str:
     """The user's line behind a call of the library; empty if no user asked."""
-    while frame is not None and is_passed_over(file := frame.f_code.co_filename):
+    while frame is not None and is_library(str(frame.f_globals.get("__name__"))):
+        file = frame.f_code.co_filename
         if file.startswith(PACKAGES) or file.removeprefix(STDLIB).startswith(_DISCREET):
             return ""
         frame = frame.f_back
-    if frame is None or frame.f_code.co_filename.startswith("<frozen"):
+    if frame is None:
         return ""
     return place_of(frame.f_code, frame.f_lineno)
 

@@ -41,8 +41,8 @@ def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     streams are left as found.  ``dynamic_shapes`` maps parameter names to ``{axis: jit.Dim}``; or
     ``examples`` are more tuples of arguments, and every size that differs among them is dynamic.
     The function is traced twice, and both have to be the same; with ``check="full"`` it is also
-    run beside the graph, at the example and at other sizes (the latter always where a dynamic dim
-    is 0 or 1 in the example); ``check=False`` trusts it.
+    run beside the graph, at the example and at other sizes (always where a dynamic dim is 0 or 1
+    in the example); ``check=False`` trusts it.
     Raises TraceError where the function does what a program cannot say, with the line.
     """
     if examples:
@@ -54,7 +54,7 @@ def trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
         from jit.agreement import check_agreement, needs_second_shape
 
         if check == "full" or needs_second_shape(program):
-            check_agreement(program, fn, args, kwargs or {}, check == "full")
+            check_agreement(program, fn, args, kwargs or {})
     return program
 
 

@@ -81,6 +81,7 @@ class _Reading:
         self.users = [c for key, c in onlooker.codes.items()
                       if not is_library(str(onlooker.globals[key].get("__name__")))]
         self.names = self._attribute_names()
+        self.asker = next((place_of(c, c.co_firstlineno) for c in self.users), "")
 
     def all(self, state: Iterable[tuple[Input, Tensor]],
             looked: Iterable[tuple[Tensor, str]]) -> tuple[Guard, ...]:
@@ -117,7 +118,8 @@ class _Reading:
             origin = place_of(code, line)
             if isinstance(value, types.ModuleType):
                 self._module_names(value, origin)
-            elif value is not ABSENT and not _is_library(value):
+            elif value is not ABSENT and not (
+                    _is_library(value) and getattr(value, "__name__", name) == name):
                 self._add((id(held), name), f"the global {name}", origin,
                           functools.partial(held.get, name, ABSENT))
                 if isinstance(value, type):
@@ -149,7 +151,7 @@ class _Reading:
         loads = _loads(code).cells
         for name, cell in zip(code.co_freevars, fn.__closure__ or (), strict=True):
             value = cell_contents(cell)
-            if name != "__class__" and not _is_library(value):
+            if name != "__class__" and not isinstance(value, types.ModuleType):
                 line = loads.get(name, code.co_firstlineno)
                 self._add((id(cell), None), f"the closure variable {name}", place_of(code, line),
                           functools.partial(cell_contents, cell))
@@ -194,6 +196,8 @@ class _Reading:
         for name in held:
             self._add((id(held), name), f"{_owner(module)}.{name}", self.names.get(name, ""),
                       functools.partial(dict.get, held, name, ABSENT), True, True)
+        self._add((id(module), "_call_hooks"), f"{_owner(module)}'s hooks", "",
+                  functools.partial(getattr, module, "_call_hooks", None), True, True)
         self._add((id(held), ABSENT), f"{_owner(module)}.{kind}", "",
                   functools.partial(tuple, held), True, True)
 
@@ -222,7 +226,8 @@ class _Reading:
     def _add(self, place: tuple[int, Any], name: str, origin: str, read: Any,
              noticed: bool = False, inside: bool = False) -> None:
         if place not in self.found and place not in self.changed:
-            self.found[place] = Guard(name, origin, read, picture(read()), noticed, inside)
+            self.found[place] = Guard(name, origin, read, picture(read()), noticed, inside,
+                                      self.asker)
 
 
 # --- what a value is ---------------------------------------------------------------------------

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -374,6 +376,20 @@ def location_here() -> Location:
         frame = frame.f_back
     code = frame.f_code
     return Location(Path(code.co_filename).name, frame.f_lineno, code.co_name, MODE.get().scope)
+
+
+@contextmanager
+def located() -> Iterator[None]:
+    """A block of a user's: a refusal that comes out of it names a line."""
+    try:
+        yield
+    except TraceError as error:
+        if ".py:" in str(error):
+            raise
+        places = [f"{Path(f.f_code.co_filename).name}:{line} {f.f_code.co_name}"
+                  for f, line in walk_tb(error.__traceback__)
+                  if not is_passed_over(f.f_code.co_filename)]
+        raise TraceError(": ".join([*places[-1:], str(error)])) from None
 
 
 def is_passed_over(file: str) -> bool:

@@ -29,7 +29,7 @@ from jit.memory import found, left_by
 from jit.onlooker import Onlooker
 from jit.pytree import Spec
 from jit.reading import guards_of
-from jit.recorder import Finding, Recorder
+from jit.recorder import Finding, Recorder, located
 
 #: Sees nothing: a second trace runs the same code as the first.
 _NOBODY = nullcontext()
@@ -161,7 +161,7 @@ def _attempt(fn: Callable[..., Any], stateful: Sequence[Stateful],
                                       [assumed.shape(s) for s in shapes])
         call = pytree.unflatten(in_spec, iter(handles))
         with mode_set(recorder=recorder):
-            with onlooker:
+            with onlooker, located():
                 out = fn(*call[0], **call[1])
             values, out_spec = _results(recorder, out)
             flows = _flows(out)
@@ -253,8 +253,10 @@ def _refuse_shared(recorder: Recorder) -> None:
             continue
         for other_key, (other, beside) in rows:
             if other_key != key and np.may_share_memory(tensor._array, beside._array):
-                raise TraceError(f"{made.name} is written in the function and shares memory with "
-                                 f"{other.name}; use one of the two, or a clone() of one")
+                place = getattr(recorder.values[key], "location", "the function")
+                raise TraceError(f"{place}: {made.name} is written in the function and shares "
+                                 f"memory with {other.name}; use one of the two, or a clone() of "
+                                 f"one")
 
 
 def _refuse_unsteady(first: _Run, second: _Run) -> None:
@@ -279,9 +281,9 @@ def _refuse_unsteady(first: _Run, second: _Run) -> None:
 def _difference(first: Traced, second: Traced) -> str:
     """The first difference of two traces, in words; empty if there is none."""
     lines = [str(t.graph).splitlines() for t in (first, second)]
-    for a, b in zip_longest(*lines, fillvalue="nothing"):
-        if a != b:
-            return f"{a.strip()}, then {b.strip()}"
+    apart = [(a, b) for a, b in zip_longest(*lines, fillvalue="nothing") if a != b]
+    for a, b in sorted(apart, key=lambda pair: "#" not in pair[0] + pair[1]):  # with a place first
+        return f"{a.strip()}, then {b.strip()}"
     for x, y in zip(first.graph.consts, second.graph.consts, strict=True):
         if x.array.tobytes() != y.array.tobytes():
             return f"a constant {x.type} with other values"

@@ -106,7 +106,8 @@ def _is_changeable(value: Any) -> bool:
 
 def is_object(value: Any) -> bool:
     """Whether a value is an object of a user's class, with attributes, and no class."""
-    return (is_users(type(value)) and hasattr(value, "__dict__")
+    users = is_users(type(value)) or isinstance(value, types.SimpleNamespace)
+    return (users and hasattr(value, "__dict__")
             and not isinstance(value, (type, Tensor, types.ModuleType)))
 
 
