@@ -76,7 +76,7 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None,
 
 def _values_per_channel(input: Tensor) -> Any:
     count = product((input.shape[0], *input.shape[2:]))
-    if type(count) is int and count < 2:
+    if count < 2:
         raise OpError(f"batch_norm: training wants more than one value per channel, got "
                       f"{input.spec}")
     return count

@@ -155,6 +155,8 @@ ASKING: dict[str, tuple[Function, str]] = {
     "nearest": (lambda x: F.interpolate(image(x), scale_factor=2), "T >= 1"),
     "to a size": (lambda x: F.interpolate(image(x), size=(2 * x.shape[1], 6)), "T >= 1"),
     "bilinear": (lambda x: F.interpolate(image(x), scale_factor=2, mode="bilinear"), "T >= 1"),
+    "batch norm": (lambda x: F.batch_norm(channels(x), eager.zeros(4), eager.ones(4),
+                                          training=True), "B * T >= 2"),
     "rolled": (lambda x: x.roll(1, 1), "T >= 1"), "linspace": (
         lambda x: x + eager.linspace(0, 1, x.shape[1])[:, None], "T >= 2"),
     "rolled by half": (lambda x: x.roll(x.shape[1] // 2, 1), "T >= 1"),
