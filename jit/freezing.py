@@ -24,7 +24,8 @@ def freeze(program: Program) -> Program:
 
     What depends on them alone is computed now: eval batch norm vanishes into the convolution or
     the linear layer beside it, scales and shifts into weights.  Results differ by rounding.
-    Raises TraceError where the program writes state or draws random numbers.
+    Gradients do not flow through it.  Raises TraceError where the program writes state or draws
+    random numbers.
     """
     return Program(frozen(program.traced), level=program.level, passes=program.passes)
 
@@ -54,7 +55,8 @@ def frozen(traced: Traced) -> Traced:
     graph = _without(main, {i: Const(array, _origin(v)) for i, v, array in zip(
         folded, prologue.outputs, values, strict=True)})
     found = [Finding("frozen", f"{i.role} {i.name}: {i.type}") for i, _ in traced.state]
-    return replace(traced, graph=fold_views(graph), state=(), guards=(),
+    # Without the function: what it does is no longer what the program does.
+    return replace(traced, graph=fold_views(graph), state=(), guards=(), fn=None,
                    findings=(*traced.findings, *found))
 
 

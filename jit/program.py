@@ -226,8 +226,8 @@ class Program:
     def _inlined(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The program inside of another trace: its function is traced there."""
         if self.traced.fn is None or self.edits:
-            raise TraceError("a program made of a graph, or with a kernel replaced, is called "
-                             "inside a trace, which needs the function; call that itself")
+            raise TraceError("a program made of a graph, frozen, or with a kernel replaced is "
+                             "called inside a trace, which needs the function; call that itself")
         return self.traced.fn(*args, **kwargs)
 
     def leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -294,8 +294,8 @@ class Program:
         return inputs, dict(zip((p.name for p in self.layout.outputs), outputs, strict=True))
 
 
-_NO_GRADIENT = ("a program that was made of a graph, or has a kernel replaced, has no gradient; "
-                "call it under eager.no_grad(), or trace the function")
+_NO_GRADIENT = ("a program that was made of a graph, frozen, or has a kernel replaced has no "
+                "gradient; call it under eager.no_grad(), or trace the function")
 
 
 # --- pieces ------------------------------------------------------------------------------------

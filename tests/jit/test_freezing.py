@@ -110,6 +110,15 @@ def test_a_frozen_program_does_not_see_later_writes() -> None:
         made.report())
 
 
+def test_the_live_model_is_not_asked_for_gradients_or_inside_a_trace() -> None:
+    model = chain(nn.Linear(4, 3))
+    made = jit.freeze(jit.trace(model, (eager.randn(2, 4),)))
+    with pytest.raises(jit.OpError, match="gradient"):
+        made(eager.randn(2, 4, requires_grad=True))
+    with pytest.raises(jit.TraceError, match="inside a trace"):
+        trace_graph(lambda x: made(x), (eager.randn(2, 4),))
+
+
 def test_what_writes_state_or_draws_is_refused() -> None:
     x = eager.randn(2, 4)
     with pytest.raises(jit.TraceError, match=r"writes the buffer 0\.num_batches_tracked \(at "
