@@ -76,5 +76,5 @@ def _other_sizes(graph: Graph, example: Mapping[str, int]) -> Iterator[dict[str,
         values = dict(zip((d.name for d in graph.dims), sizes, strict=True))
         if tried == _TRIES:
             return
-        if values and all(r.holds(values) for r in graph.relations):
+        if values and all(r.holds(values) for r in graph.relations if not r.defines(graph.dims)):
             yield values
