@@ -26,6 +26,7 @@ from eager.ops.table import TABLE
 from eager.ops.types import NATIVE, DType, Type, scalar_dtype
 from jit.grads import Grads
 from jit.graph import Const, Input, Location, Node, Value
+from jit.passes.splitting import has_rule
 from jit.strides import is_row_major, reshaped, strides_of
 
 PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
@@ -46,6 +47,9 @@ _REWRITES = {
     "len": "the size is dynamic: use x.shape[0], which stays symbolic; a loop over the rows is "
            "jit.map or jit.scan",
 }
+
+
+_APART = "do it outside of the traced function, or by eager.real and eager.imag"
 
 
 class TracedTensor(Tensor):
@@ -169,12 +173,20 @@ class Recorder:
         if op.not_compiled:
             raise TraceError(f"{self.location()}: {op.name} cannot be traced: {op.not_compiled}")
         for type in (kind, *(v.type for v in values)):
-            if isinstance(type, Type) and type.dtype.name not in NATIVE:
-                raise TraceError(
-                    f"{self.location()}: {op.name} of {type.dtype.public} cannot be traced: "
-                    f"kernels compute in {', '.join(d.public for d in NATIVE.values())}; convert "
-                    f"with to()")
+            if isinstance(type, Type):
+                self._refuse_dtype(op, type.dtype)
         return self.emit(Node(op, values, attrs, kind, location=self.location()))
+
+    def _refuse_dtype(self, op: Op, dtype: DType) -> None:
+        """Raise TraceError where no kernel computes an op in a dtype."""
+        if dtype.name in NATIVE or (dtype.kind == "c" and has_rule(op)):
+            return
+        words = (f"its row says nothing of real and imaginary parts; {_APART}"
+                 if dtype.kind == "c" else
+                 f"kernels compute in {', '.join(d.public for d in NATIVE.values())}; convert with "
+                 f"to()")
+        raise TraceError(f"{self.location()}: {op.name} of {dtype.public} cannot be traced: "
+                         f"{words}")
 
     def write(self, target: Tensor, value: Tensor) -> None:
         """``target`` stands for another value from now on."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops import scalar as s
 from eager.ops.elementwise import (
     EVERYWHERE,
@@ -196,19 +197,23 @@ def _no_negative_power(x: Any, y: Any) -> None:
 
 add = binary("add", "x + alpha y; of bools, whether either holds.",
              lambda F, g, out, x, y: (g, g), ("__add__", "__radd__"), infer=same,
-             commutative=True, public=_scaling("add"), complex=True, onnx="Add",
+             commutative=True, public=_scaling("add"),
+             complex=True, split=cartesian.each, onnx="Add",
              examples=PAIRS + INTS)
 sub = binary("sub", "x - alpha y.", lambda F, g, out, x, y: (g, F.neg(g)),
-             ("__sub__", "__rsub__"), ("subtract",), public=_scaling("sub"), complex=True,
+             ("__sub__", "__rsub__"), ("subtract",), public=_scaling("sub"),
+             complex=True, split=cartesian.each,
              promote="numbers", onnx="Sub", examples=PAIRS + INTS)
 mul = binary("mul", "x * y; of bools, whether both hold.",
              lambda F, g, out, x, y: (F.mul(g, y), F.mul(g, x)), ("__mul__", "__rmul__"),
-             ("multiply",), infer=same, saves=(0, 1), commutative=True, complex=True, onnx="Mul",
+             ("multiply",), infer=same, saves=(0, 1), commutative=True,
+             complex=True, split=cartesian.mul, onnx="Mul",
              examples=PAIRS + INTS)
 div = binary("div", "x / y; integers are divided as float32.",
              lambda F, g, out, x, y: (F.div(g, y), F.neg(F.div(F.mul(g, out), y))),
              ("__truediv__", "__rtruediv__"), ("divide", "true_divide"), infer=floating_pair,
-             promote="float", saves=(1, "out"), public=_div, domain=(0.5, 2.0), complex=True,
+             promote="float", saves=(1, "out"), public=_div, domain=(0.5, 2.0),
+             complex=True, split=cartesian.div,
              onnx="Div")
 floor_divide = binary("floor_divide", "The floor of x / y.", lambda F, g, out, x, y: (None, None),
                       ("__floordiv__", "__rfloordiv__"), instr="floordiv", domain=(1.0, 9.0),
@@ -222,7 +227,7 @@ fmod = binary("fmod", "x - y * trunc(x / y): the sign is the dividend's.", _grad
 pow = binary("pow", "x to the power y; a negative power of an integer is rounded towards 0.",
              _grad_pow, ("__pow__", "__rpow__"), saves=(0, 1, "out"), domain=(0.5, 2.0),
              precheck=_no_negative_power, public=_pow,
-             complex=True, onnx="Pow", examples=PAIRS + INTS)
+             complex=True, split=cartesian.power, onnx="Pow", examples=PAIRS + INTS)
 maximum = binary("maximum", "The larger of x and y; NaN where either is NaN.",
                  lambda F, g, out, x, y: _grad_extremum(F, g, x, y, F.gt), infer=same,
                  saves=(0, 1), commutative=True, onnx="Max")
@@ -252,7 +257,8 @@ nextafter = binary("nextafter", "The number after x on the way to y.", None,
                    infer=floating_pair, promote="float")
 
 neg = unary("neg", "-x.", lambda F, g, out, x: (F.neg(g),), infer=number, promote="none",
-            complex=True, onnx="Neg", spelling=Spelling((*EVERYWHERE, "__neg__"), ("negative",)))
+            complex=True, split=cartesian.each,
+            onnx="Neg", spelling=Spelling((*EVERYWHERE, "__neg__"), ("negative",)))
 
 
 def _magnitude(x: Type, /) -> Type:
@@ -261,15 +267,17 @@ def _magnitude(x: Type, /) -> Type:
 
 abs = unary("abs", "The absolute value of x; of a complex x a real number.", _grad_abs,
             infer=_magnitude, promote="none", precheck=no_bool, saves=(0,), onnx="Abs",
-            complex=True, holomorphic=False,
+            complex=True, split=cartesian.size, holomorphic=False,
             spelling=Spelling((*EVERYWHERE, "__abs__"), ("absolute",)))
 sign = unary("sign", "-1, 0 or 1 by the sign of x; NaN stays NaN.", flat, infer=number,
              promote="none", precheck=no_bool, public=_sign, onnx="Sign")
 reciprocal = unary("reciprocal", "1 / x.",
                    lambda F, g, out, x: (F.neg(F.mul(g, F.mul(out, out))),), saves=("out",),
-                   kernel=Pointwise(lambda x: 1.0 / x), domain=(0.5, 3.0), complex=True,
+                   kernel=Pointwise(lambda x: 1.0 / x), domain=(0.5, 3.0),
+                   complex=True, split=cartesian.reciprocal,
                    onnx="Reciprocal")
-square = unary("square", "x * x.", lambda F, g, out, x: (F.mul(g, F.mul(x, 2)),), complex=True,
+square = unary("square", "x * x.", lambda F, g, out, x: (F.mul(g, F.mul(x, 2)),),
+               complex=True, split=cartesian.square,
                saves=(0,), infer=number, promote="none", precheck=no_bool, public=_square,
                kernel=Pointwise(lambda x: x * x))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eager.ops import cartesian
 from eager.ops import scalar as s
 from eager.ops.elementwise import (
     BOOLS,
@@ -37,10 +38,10 @@ def _choice(c: Type, x: Type, y: Type, /) -> Type:
     return Type(x.dtype, broadcast_shapes(c.shape, x.shape, y.shape))
 
 
-def _compare(name: str, doc: str, *names: str) -> Op:
+def _compare(name: str, doc: str, *names: str, split: Any = None) -> Op:
     return Op(name, doc, comparison, Pointwise(lambda x, y: s.call(name, x, y)), promote="same",
               examples=PAIRS + INTS, spelling=Spelling((*EVERYWHERE, f"__{name}__"), names),
-              complex=name in ("eq", "ne"))
+              complex=split is not None, split=split)
 
 
 def _bitwise(name: str, doc: str, instr: str, *names: str, **columns: Any) -> Op:
@@ -61,25 +62,27 @@ def _grad_where(F: Any, g: Any, out: Any, c: Any, x: Any, y: Any) -> tuple[Any, 
     return None, F.where(c, g, 0.0), F.where(c, 0.0, g)
 
 
-eq = _compare("eq", "x == y.")
-ne = _compare("ne", "x != y.", "not_equal")
+eq = _compare("eq", "x == y.", split=cartesian.eq)
+ne = _compare("ne", "x != y.", "not_equal", split=cartesian.ne)
 lt = _compare("lt", "x < y.", "less")
 le = _compare("le", "x <= y.", "less_equal")
 gt = _compare("gt", "x > y.", "greater")
 ge = _compare("ge", "x >= y.", "greater_equal")
 isnan = unary("isnan", "Where x is NaN.", None, infer=predicate, promote="none",
-              kernel=Pointwise(lambda x: s.call("ne", x, x)), onnx="IsNaN", complex=True,
+              kernel=Pointwise(lambda x: s.call("ne", x, x)), onnx="IsNaN",
+              complex=True, split=cartesian.isnan,
               spelling=Spelling())
 logical_not = unary("logical_not", "Where x is zero or False.", None, infer=predicate,
-                    promote="none", complex=True,
+                    promote="none", complex=True, split=cartesian.of_truth,
                     kernel=Pointwise(lambda x: s.call("not", x)))
 logical_and = Op("logical_and", "Where x and y are both nonzero.", comparison,
                  Pointwise(lambda x, y: s.call("and", _nonzero(x), _nonzero(y))),
-                 complex=True, promote="same", examples=PAIRS + BOOLS,
+                 complex=True, split=cartesian.of_truth, promote="same", examples=PAIRS + BOOLS,
                  spelling=Spelling(EVERYWHERE))
 logical_or = Op("logical_or", "Where x or y is nonzero.", comparison,
                 Pointwise(lambda x, y: s.call("or", _nonzero(x), _nonzero(y))),
-                complex=True, promote="same", examples=PAIRS + BOOLS, spelling=Spelling(EVERYWHERE))
+                complex=True, split=cartesian.of_truth,
+                promote="same", examples=PAIRS + BOOLS, spelling=Spelling(EVERYWHERE))
 bitwise_and = _bitwise("bitwise_and", "x & y, of integers or bools.", "and", infer=_bits,
                        examples=BOOLS + INTS)
 bitwise_or = _bitwise("bitwise_or", "x | y, of integers or bools.", "or", infer=_bits,
@@ -106,7 +109,8 @@ def _where(F: Any, condition: Any, input: Any = None, other: Any = None) -> Any:
 
 where = Op("where", "x where the condition holds, else y.", _choice,
            Pointwise(lambda c, x, y: s.call("select", c, x, y)), grad=_grad_where, saves=(0,),
-           promote="where", precheck=_condition, complex=True, onnx="Where", public=_where,
+           promote="where", precheck=_condition,
+           complex=True, split=cartesian.each, onnx="Where", public=_where,
            spelling=Spelling(("eager",)),
            examples=(Example((((2, 3), "bool"), (2, 3), (2, 3))),
                      Example((((3,), "bool"), (2, 3), ()))))

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
-from eager.ops.families import Library
+from eager.ops.families import Library, Pointwise
 from eager.ops.op import Example, Op, Spelling
 from eager.ops.types import F32, F64, Type, broadcast_shapes
-
-_WHY = "kernels compute in real numbers; take complex ones apart with view_as_real"
 
 
 def _kept(x: Type, /) -> Type:
@@ -25,6 +24,12 @@ def _kept(x: Type, /) -> Type:
 
 def _part(x: Type, /) -> Type:
     return Type(x.dtype.to_real(), x.shape)
+
+
+def _imaginary(x: Type, /) -> Type:
+    if x.dtype.kind != "c":
+        raise OpError(f"wants complex numbers, got {x}")
+    return _part(x)
 
 
 def _put_together(x: Type, y: Type, /) -> Type:
@@ -49,7 +54,7 @@ def _grad_real(F: Any, g: Any, out: Any, x: Any) -> tuple[Any, ...]:
 
 
 def _grad_imag(F: Any, g: Any, out: Any, x: Any) -> tuple[Any, ...]:
-    return (F.complex(F.mul(g, 0.0), g) if _is_complex(F, x) else F.mul(g, 0.0),)
+    return (F.complex(F.mul(g, 0.0), g),)
 
 
 def _typed_complex(x: Any, y: Any) -> None:
@@ -58,20 +63,22 @@ def _typed_complex(x: Any, y: Any) -> None:
 
 _PARTS = (Example((((2, 3), "c64"),)), Example((((), "c128"),)), Example(((3,),)))
 
-conj = Op("conj", "The complex conjugate of x; a real x as it is.", _kept, Library("conj"),
+conj = Op("conj", "The complex conjugate of x; a real x as it is.", _kept, Pointwise(lambda x: x),
           forward=lambda x: np.conjugate(x) if x.dtype.kind == "c" else x,
-          grad=lambda F, g, out, x: (F.conj(g),), complex=True, holomorphic=False,
-          examples=_PARTS, not_compiled=_WHY,
+          grad=lambda F, g, out, x: (F.conj(g),), complex=True, split=cartesian.conj,
+          holomorphic=False, examples=_PARTS,
           spelling=Spelling(names=("conj_physical", "resolve_conj")))
-real = Op("real", "The real part of x.", _part, Library("real"), grad=_grad_real,
-          forward=lambda x: x.real, complex=True, holomorphic=False, examples=_PARTS,
-          not_compiled=_WHY, spelling=Spelling(("eager",)))
-imag = Op("imag", "The imaginary part of x.", _part, Library("imag"), grad=_grad_imag,
-          forward=lambda x: x.imag.copy(), complex=True, holomorphic=False, examples=_PARTS,
-          not_compiled=_WHY, spelling=None)
+real = Op("real", "The real part of x.", _part, Pointwise(lambda x: x), grad=_grad_real,
+          forward=lambda x: x.real, complex=True, split=cartesian.real, holomorphic=False,
+          examples=_PARTS, spelling=Spelling(("eager",)))
+imag = Op("imag", "The imaginary part of x.", _imaginary, Library("imag"), grad=_grad_imag,
+          forward=lambda x: x.imag.copy(), complex=True, split=cartesian.imag,
+          holomorphic=False, examples=_PARTS[:2], spelling=None,
+          precheck=lambda x: _imaginary(Type.of(x)), rejects=_PARTS[2:])
 complex = Op("complex", "The complex numbers x + iy.", _put_together, Library("complex"),
              forward=_run_complex, precheck=_typed_complex, complex=True, holomorphic=False,
-             grad=lambda F, g, out, x, y: (F.real(g), F.imag(g)), not_compiled=_WHY,
+             split=cartesian.put_together,
+             grad=lambda F, g, out, x, y: (F.real(g), F.imag(g)),
              spelling=Spelling(("eager",)),
              examples=(Example(((2, 3), (2, 3))), Example(((3,), ()))),
              rejects=(Example(((2,), ((2,), "f64"))), Example((((2,), "i64"), ((2,), "i64")))))

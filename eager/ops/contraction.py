@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.errors import OpError
 from eager.ops.families import Contract
 from eager.ops.op import Example, Op, Spelling
@@ -64,7 +65,7 @@ def matrix_product(F: Any, input: Any, other: Any) -> Any:
 matmul = Op("matmul", "The matrix product of the last two dims; leading dims broadcast.",
             _multiplied, Contract(), forward=np.matmul, partials=(_by_left, _by_right),
             saves=(0, 1), precheck=_alike, public=matrix_product, promote="none", onnx="MatMul",
-            complex=True,
+            complex=True, split=cartesian.matmul,
             spelling=Spelling(("eager", "method", "__matmul__", "__rmatmul__")),
             examples=(Example(((2, 3), (3, 4))), Example(((5, 2, 3), (5, 3, 4))),
                       Example(((5, 2, 3), (3, 4))), Example(((2, 1, 2, 3), (4, 3, 2))),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.errors import OpError
 from eager.ops.families import DimValue, Fill, Iota
 from eager.ops.op import Example, Op
@@ -54,7 +55,7 @@ def _scalar(*, value: int) -> Type:
 
 
 full = Op("full", "A tensor of one value.", _filled, Fill(), forward=_run_full, spelling=None,
-          onnx="ConstantOfShape", examples=(
+          split=cartesian.full, onnx="ConstantOfShape", examples=(
               Example((), {"shape": (2, 3), "value": 1.5, "dtype": F32}),
               Example((), {"shape": (), "value": True, "dtype": BOOL}),
               Example((), {"shape": (0, 2), "value": -3, "dtype": I64})))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops import scalar as s
 from eager.ops.elementwise import EVERYWHERE, binary, floating_pair, unary
 from eager.ops.families import Pointwise
@@ -113,74 +114,86 @@ def _grad_logaddexp2(F: Any, g: Any, out: Any, x: Any, y: Any) -> tuple[Any, ...
 
 sqrt = unary("sqrt", "The square root of x.",
              lambda F, g, out, x: (F.div(F.mul(g, 0.5), out),), saves=("out",),
-             domain=(0.1, 3.0), complex=True, onnx="Sqrt")
+             domain=(0.1, 3.0), complex=True, split=cartesian.sqrt, onnx="Sqrt")
 rsqrt = unary("rsqrt", "1 / sqrt(x).",
               lambda F, g, out, x: (F.mul(F.mul(g, -0.5), F.mul(out, F.mul(out, out))),),
-              saves=("out",), domain=(0.1, 3.0), complex=True)
+              saves=("out",), domain=(0.1, 3.0), complex=True, split=cartesian.rsqrt)
 exp = unary("exp", "e to the power x.", lambda F, g, out, x: (F.mul(g, out),), saves=("out",),
-            complex=True, onnx="Exp")
+            complex=True, split=cartesian.exp, onnx="Exp")
 exp2 = unary("exp2", "2 to the power x.",
-             lambda F, g, out, x: (F.mul(g, F.mul(out, _LN2)),), saves=("out",), complex=True,
+             lambda F, g, out, x: (F.mul(g, F.mul(out, _LN2)),), saves=("out",),
+             complex=True, split=cartesian.exp2,
              special=True, kernel=Pointwise(lambda x: s.call("pow", 2.0, x)), forward=np.exp2)
 expm1 = unary("expm1", "exp(x) - 1, exact near 0.",
-              lambda F, g, out, x: (F.mul(g, F.add(out, 1)),), saves=("out",), complex=True,
+              lambda F, g, out, x: (F.mul(g, F.add(out, 1)),), saves=("out",),
+              complex=True, split=cartesian.expm1,
               special=True)
 log = unary("log", "The natural logarithm of x.", lambda F, g, out, x: (F.div(g, x),),
-            saves=(0,), domain=(0.1, 3.0), complex=True, onnx="Log")
+            saves=(0,), domain=(0.1, 3.0), complex=True, split=cartesian.log, onnx="Log")
 log2 = unary("log2", "The logarithm of x to base 2.",
              lambda F, g, out, x: (F.div(g, F.mul(x, _LN2)),), saves=(0,), domain=(0.1, 3.0),
-             complex=True, kernel=Pointwise(lambda x: s.call("log", x) * (1 / _LN2)),
+             complex=True, split=cartesian.log2,
+             kernel=Pointwise(lambda x: s.call("log", x) * (1 / _LN2)),
              forward=np.log2)
 log10 = unary("log10", "The logarithm of x to base 10.",
               lambda F, g, out, x: (F.div(g, F.mul(x, _LN10)),), saves=(0,), domain=(0.1, 3.0),
-              complex=True, kernel=Pointwise(lambda x: s.call("log", x) * (1 / _LN10)),
+              complex=True, split=cartesian.log10,
+              kernel=Pointwise(lambda x: s.call("log", x) * (1 / _LN10)),
               forward=np.log10)
 log1p = unary("log1p", "log(1 + x), exact near 0.",
               lambda F, g, out, x: (F.div(g, F.add(x, 1)),), saves=(0,), domain=(-0.5, 2.0),
-              complex=True, special=True)
+              complex=True, split=cartesian.log1p, special=True)
 tanh = unary("tanh", "The hyperbolic tangent of x.",
              lambda F, g, out, x: (F.mul(g, F.sub(1.0, F.mul(out, out))),), saves=("out",),
-             complex=True, onnx="Tanh", spelling=_FUNCTIONAL)
+             complex=True, split=cartesian.tanh, onnx="Tanh", spelling=_FUNCTIONAL)
 sigmoid = unary("sigmoid", "1 / (1 + exp(-x)).",
                 lambda F, g, out, x: (F.mul(g, F.mul(out, F.sub(1.0, out))),), saves=("out",),
-                complex=True, onnx="Sigmoid", spelling=_FUNCTIONAL)
+                complex=True, split=cartesian.sigmoid, onnx="Sigmoid", spelling=_FUNCTIONAL)
 sin = unary("sin", "The sine of x in radians.", lambda F, g, out, x: (F.mul(g, F.cos(x)),),
-            saves=(0,), complex=True, onnx="Sin")
+            saves=(0,), complex=True, split=cartesian.sin, onnx="Sin")
 cos = unary("cos", "The cosine of x in radians.",
-            lambda F, g, out, x: (F.neg(F.mul(g, F.sin(x))),), saves=(0,), complex=True,
+            lambda F, g, out, x: (F.neg(F.mul(g, F.sin(x))),), saves=(0,),
+            complex=True, split=cartesian.cos,
             onnx="Cos")
 tan = unary("tan", "The tangent of x in radians.",
             lambda F, g, out, x: (F.mul(g, F.add(F.mul(out, out), 1.0)),), saves=("out",),
-            domain=(-1.0, 1.0), complex=True, onnx="Tan",
+            domain=(-1.0, 1.0), complex=True, split=cartesian.tan, onnx="Tan",
             kernel=Pointwise(lambda x: s.call("sin", x) / s.call("cos", x)), forward=np.tan)
 asin = unary("asin", "The angle in [-pi/2, pi/2] whose sine is x.",
              lambda F, g, out, x: (_over(F, g, x, -1.0),), "arcsin", saves=(0,),
-             domain=(-0.9, 0.9), complex=True, onnx="Asin", kernel=Pointwise(_asin),
+             domain=(-0.9, 0.9),
+             complex=True, split=cartesian.asin, onnx="Asin", kernel=Pointwise(_asin),
              forward=np.arcsin)
 acos = unary("acos", "The angle in [0, pi] whose cosine is x.",
              lambda F, g, out, x: (F.neg(_over(F, g, x, -1.0)),), "arccos", saves=(0,),
-             domain=(-0.9, 0.9), complex=True, onnx="Acos", kernel=Pointwise(_acos),
+             domain=(-0.9, 0.9),
+             complex=True, split=cartesian.acos, onnx="Acos", kernel=Pointwise(_acos),
              forward=np.arccos)
 atan = unary("atan", "The angle in [-pi/2, pi/2] whose tangent is x.",
              lambda F, g, out, x: (_over(F, g, x, 1.0, root=False),), "arctan", saves=(0,),
-             complex=True, onnx="Atan")
+             complex=True, split=cartesian.atan, onnx="Atan")
 sinh = unary("sinh", "The hyperbolic sine of x.",
-             lambda F, g, out, x: (F.mul(g, F.cosh(x)),), saves=(0,), complex=True,
+             lambda F, g, out, x: (F.mul(g, F.cosh(x)),), saves=(0,),
+             complex=True, split=cartesian.sinh,
              kernel=Pointwise(_sinh), forward=np.sinh)
 cosh = unary("cosh", "The hyperbolic cosine of x.",
-             lambda F, g, out, x: (F.mul(g, F.sinh(x)),), saves=(0,), complex=True,
+             lambda F, g, out, x: (F.mul(g, F.sinh(x)),), saves=(0,),
+             complex=True, split=cartesian.cosh,
              kernel=Pointwise(_cosh), forward=np.cosh)
 asinh = unary("asinh", "The number whose hyperbolic sine is x.",
-              lambda F, g, out, x: (_over(F, g, x, 1.0),), "arcsinh", saves=(0,), complex=True,
+              lambda F, g, out, x: (_over(F, g, x, 1.0),), "arcsinh", saves=(0,),
+              complex=True, split=cartesian.asinh,
               kernel=Pointwise(_asinh), forward=np.arcsinh)
 acosh = unary("acosh", "The number from 0 up whose hyperbolic cosine is x.",
               lambda F, g, out, x: (F.div(g, F.mul(F.sqrt(F.sub(x, 1.0)),
                                                    F.sqrt(F.add(x, 1.0)))),),
-              "arccosh", saves=(0,), domain=(1.2, 4.0), complex=True, kernel=Pointwise(_acosh),
+              "arccosh", saves=(0,), domain=(1.2, 4.0),
+              complex=True, split=cartesian.acosh, kernel=Pointwise(_acosh),
               forward=np.arccosh)
 atanh = unary("atanh", "The number whose hyperbolic tangent is x.",
               lambda F, g, out, x: (_over(F, g, x, -1.0, root=False),), "arctanh", saves=(0,),
-              domain=(-0.9, 0.9), complex=True, kernel=Pointwise(_atanh), forward=np.arctanh)
+              domain=(-0.9, 0.9),
+              complex=True, split=cartesian.atanh, kernel=Pointwise(_atanh), forward=np.arctanh)
 atan2 = binary("atan2", "The angle in [-pi, pi] of the point (y, x), given in this order.",
                _grad_atan2, names=("arctan2",), infer=floating_pair, promote="float",
                saves=(0, 1), domain=(0.2, 2.0), kernel=Pointwise(_atan2), forward=np.arctan2)

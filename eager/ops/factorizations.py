@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.errors import OpError
 from eager.ops.families import Library
 from eager.ops.op import Example, Op
@@ -351,7 +352,7 @@ _LOWER = {"upper": False, "unitriangular": False}
 cholesky = _op("cholesky", "The lower triangular L with L L* = x, of positive definite x.", _square,
                _run_cholesky, _grad_cholesky, ("out",), ((_SPD,),))
 solve = _op("solve", "The X with A X = B.", _solved, np.linalg.solve, _grad_solve, (0, "out"),
-            ((_SPD, _RECT[:3]),))
+            ((_SPD, _RECT[:3]),), split=cartesian.solve)
 solve_triangular = _op("solve_triangular", "The X with A X = B, of A one triangle alone.",
                        _solved_triangular, _run_triangular, _grad_triangular, (0, "out"),
                        (Example((_SPD, _RECT[:3]), _LOWER),

@@ -182,6 +182,11 @@ class Library:
 
 
 @dataclass(frozen=True)
+class Transform:
+    """Fourier's sums along attribute ``dim`` of planes of parts [2, ...]; attribute ``inverse``."""
+
+
+@dataclass(frozen=True)
 class Control:
     """An op with regions, lowered by the driver; or one that picks a result of such a node.
 
@@ -194,5 +199,5 @@ class Control:
 Family = (
     Pointwise | Reduce | ArgReduce | Softmax | Scan | ArgScan | Sort | Search | View | Concat
     | SliceUpdate | Gather | Scatter | Contract | Convolution | Pool | Iota | Fill | DimValue
-    | Random | Bitcast | Library | Control
+    | Random | Bitcast | Library | Transform | Control
 )

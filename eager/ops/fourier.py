@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
-from eager.ops.families import Library
+from eager.ops.families import Library, Transform
 from eager.ops.op import Example, Op, Spelling
-from eager.ops.types import C64, C128, F32, Type, as_dtype, normalize_dim, product
+from eager.ops.types import C64, C128, F32, F64, Type, as_dtype, normalize_dim, product
 
 
 def _transformed(x: Type, /, *, dim: int, inverse: bool) -> Type:
@@ -28,17 +29,37 @@ def _run(x: Any, *, dim: int, inverse: bool) -> Any:
                                                     norm="forward" if inverse else "backward")
 
 
+def _transformed_planes(x: Type, /, *, dim: int, inverse: bool) -> Type:
+    if x.dtype not in (F32, F64) or not 1 <= dim < x.ndim or x.shape[0] != 2:
+        raise OpError(f"wants two planes [2, ...] along a later dim, got {x} and dim {dim}")
+    _transformed(Type(x.dtype.to_complex(), x.shape[1:]), dim=dim - 1, inverse=inverse)
+    return x
+
+
+def _run_planes(x: Any, *, dim: int, inverse: bool) -> Any:
+    _transformed_planes(Type.of(x), dim=dim, inverse=inverse)
+    out = _run(np.asarray(x[0] + 1j * x[1], Type.of(x).dtype.to_complex().numpy), dim=dim - 1,
+               inverse=inverse)
+    return np.stack((out.real, out.imag))
+
+
 _SIGNAL = (Example((((4, 3), "c64"),), {"dim": 0, "inverse": False}),
            Example((((5,), "c128"),), {"dim": 0, "inverse": True}))
 # The matrix of the transform is symmetric, so its gradient is the transform again.
 dft = Op("dft", "The sums of x[n] exp(-2 pi i n k / N) along a dim (+ if inverse), not scaled.",
          _transformed, Library("dft"), forward=_run,
-         precheck=lambda x, **attrs: _transformed(Type.of(x), **attrs), complex=True, spelling=None,
+         precheck=lambda x, **attrs: _transformed(Type.of(x), **attrs), complex=True,
+         split=cartesian.dft, spelling=None,
          grad=lambda F, g, out, x, **attrs: (F.dft(g, **attrs),), examples=_SIGNAL,
-         rejects=(Example(((3,),), {"dim": 0, "inverse": False}),),
-         not_compiled="kernels compute in real numbers; transform outside of the traced function")
+         rejects=(Example(((3,),), {"dim": 0, "inverse": False}),))
+dft_planes = Op("dft_planes", "The same of real parts and imaginary parts [2, ...].",
+                _transformed_planes, Transform(), forward=_run_planes, spelling=None,
+                examples=(Example(((2, 3, 4),), {"dim": 2, "inverse": False}),
+                          Example(((2, 30, 2),), {"dim": 1, "inverse": True}),
+                          Example(((2, 1, 7),), {"dim": 2, "inverse": False})),
+                rejects=(Example(((3, 4),), {"dim": 1, "inverse": False}),))
 
-OPS = (dft,)
+OPS = (dft, dft_planes)
 
 
 # --- one dim -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.errors import OpError
 from eager.ops.families import Concat, SliceUpdate, View
 from eager.ops.op import Example, Op, Spelling
@@ -371,6 +372,7 @@ flip = Op("flip", "x reversed along dims.", _flipped, View(_index_flip),
           spelling=_METHOD, examples=(Example(((2, 3),), {"dims": (1,)}),))
 pad = Op("pad", "x between elements of one value; a negative number crops.", _padded,
          View(_index_pad, _valid_pad), forward=_run_pad, grad=_grad_pad, spelling=None, onnx="Pad",
+         split=cartesian.pad,
          examples=(Example(((2, 3),), {"low": (1, 0), "high": (0, 2), "value": 0.5}),
                    Example(((4,),), {"low": (-1,), "high": (2,), "value": 0.0})))
 dilate = Op("dilate", "x with step - 1 zeros between neighbours.", _dilated,

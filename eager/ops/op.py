@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eager.ops import scalar
+from eager.ops import cartesian, scalar
 from eager.ops.errors import OpError
 from eager.ops.families import (
     Concat,
@@ -91,6 +91,9 @@ class Op:
     spelling: Spelling | None = Spelling()
     #: Whether operands may be complex; None: what only moves elements takes any dtype.
     complex: bool | None = None
+    #: ``(F, *operands, **attrs) -> value``: what kernels compute of complex operands, which come as
+    #: `eager.ops.cartesian.Parts`; None: each part apart if the op but moves elements, else not.
+    split: Callable[..., Any] | None = None
     #: Whether the gradient of complex operands is the rule's with conjugates round it.
     holomorphic: bool = True
     #: ``(F, operands, mapped, size, **attrs) -> value`` for `func.vmap` where the family does not
@@ -117,6 +120,15 @@ class Op:
             object.__setattr__(self, "grad", functools.partial(_together, self.partials))
         if self.complex is None:
             object.__setattr__(self, "complex", isinstance(self.kernel, _MOVERS))
+        if self.split is None and isinstance(self.kernel, _MOVERS) and _adds(self.kernel):
+            object.__setattr__(self, "split", cartesian.each)
+
+    def of_parts(self, F: Any, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+        """The op on complex operands as `Parts`, over reals."""
+        assert self.split is not None, self.name
+        if self.split in (cartesian.each, cartesian.of_truth):
+            return self.split(F, self.name, *operands, **attrs)
+        return self.split(F, *operands, **attrs)
 
     @cached_property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
@@ -189,6 +201,11 @@ class Op:
         """Raise OpError for a complex operand (a type or an array) of an op of reals."""
         if not self.complex and any(o.dtype.kind == "c" for o in operands if hasattr(o, "dtype")):
             raise OpError(f"operands are real, got {', '.join(map(str, map(_typed, operands)))}")
+
+
+def _adds(kernel: Family) -> bool:
+    """Whether what meets in one element is added, or does not meet."""
+    return not isinstance(kernel, Scatter) or kernel.combine in ("", "add")
 
 
 def _together(partials: tuple[Any, ...], *args: Any, **attrs: Any) -> tuple[Any, ...]:

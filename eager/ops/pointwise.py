@@ -10,6 +10,7 @@ from eager.ops import (
     activations,
     arithmetic,
     blends,
+    cartesian,
     comparisons,
     elementary,
     rounding,
@@ -62,7 +63,8 @@ relu = unary("relu", "max(x, 0).",
              spelling=Spelling((*EVERYWHERE, "nn.functional")))
 cast = Op("cast", "x converted to a dtype; a float beyond all integers becomes the last, NaN 0.",
           _converted, Pointwise(lambda x: s.call("cast", x)), forward=_run_cast, grad=_grad_cast,
-          spelling=None, complex=True, onnx="Cast", examples=(Example(((2, 3),), {"dtype": F64}), *(
+          spelling=None, complex=True, split=cartesian.cast, onnx="Cast",
+          examples=(Example(((2, 3),), {"dtype": F64}), *(
               Example((((2, 3), a),), {"dtype": d}) for a, d in (
                   ("f32", F64), ("f32", I64), ("i64", F32), ("bool", F32),
                   ("f64", F32), ("i32", I64), ("f32", BOOL))), *(
@@ -70,9 +72,9 @@ cast = Op("cast", "x converted to a dtype; a float beyond all integers becomes t
               for source in (np.float32, np.float64) for d in (I32, I64))))
 clone = Op("clone", "A copy of x.", lambda x, /: x, Pointwise(lambda x: x),
            forward=lambda x: x.copy(), grad=lambda F, g, out, x: (g,), spelling=None,
-           complex=True, onnx="Identity")
+           complex=True, split=cartesian.each, onnx="Identity")
 detach = Op("detach", "x without its history.", lambda x, /: x, Pointwise(lambda x: x),
-            forward=lambda x: x, spelling=None, complex=True, onnx="Identity",
+            forward=lambda x: x, spelling=None, complex=True, split=cartesian.each, onnx="Identity",
             put=lambda F, base, value: value)
 
 OPS: tuple[Op, ...] = (

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops.errors import OpError
 from eager.ops.families import ArgReduce, Reduce, Softmax
 from eager.ops.op import Example, Op, Spelling
@@ -270,7 +271,8 @@ _ROWS = (Example(((3, 5),), {"dim": 1}), Example(((2, 3, 4),), {"dim": 1}),
          Example(((2, 300),), {"dim": 1}))
 
 sum = Op("sum", "The sum over dims; integers and bools are summed as int64.", _summed,
-         Reduce("add", 0), complex=True, forward=run_sum, grad=_grad_sum, public=_sum,
+         Reduce("add", 0),
+         complex=True, split=cartesian.each, forward=run_sum, grad=_grad_sum, public=_sum,
          spelling=_SPELLED, onnx="ReduceSum", examples=FOLDS + _EMPTY + _INTS,
          rejects=(Example(((2,),), {"dims": (1,), "keepdim": False}),))
 prod = Op("prod", "The product over dims.", _summed, Reduce("mul", 1), complex=True,
@@ -287,10 +289,10 @@ amin = Op("amin", "The smallest element over dims; NaN if any is NaN.", _extreme
           public=_folding("amin"), spelling=_SPELLED, onnx="ReduceMin", examples=FOLDS,
           rejects=_EMPTY)
 any = Op("any", "Whether any element over dims is nonzero.", _truth, Reduce("or", False),
-         complex=True, forward=_run_fold(np.logical_or),
+         complex=True, split=cartesian.of_truth, forward=_run_fold(np.logical_or),
          public=_testing("any"), spelling=_SPELLED, examples=FOLDS + _EMPTY + _INTS)
 all = Op("all", "Whether every element over dims is nonzero.", _truth, Reduce("and", True),
-         complex=True, forward=_run_fold(np.logical_and),
+         complex=True, split=cartesian.of_truth, forward=_run_fold(np.logical_and),
          public=_testing("all"), spelling=_SPELLED, examples=FOLDS + _EMPTY + _INTS)
 argmax = Op("argmax", "The first position of the largest element; of the first NaN if any.",
             _position, ArgReduce("gt"), forward=_run_arg(np.argmax), public=_locating("argmax"),

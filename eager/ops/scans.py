@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eager.ops import cartesian
 from eager.ops import scalar as s
 from eager.ops.composite import Composite
 from eager.ops.errors import OpError
@@ -153,7 +154,8 @@ _ZEROS = tuple(Example((np.array(x),), {"dim": 0, "reverse": r}) for r in (False
 
 cumsum = Op("cumsum", "The sums of the elements up to each; integers are summed as int64.",
             _totalled, Scan(lambda total, x: total + x, 0), public=_running("cumsum"),
-            complex=True, forward=_run_scan(np.add.accumulate), grad=_grad_cumsum,
+            complex=True, split=cartesian.each, forward=_run_scan(np.add.accumulate),
+            grad=_grad_cumsum,
             spelling=_EVERYWHERE, onnx="CumSum", rejects=_FAR,
             examples=(*_ROWS, Example((((2, 3), "bool"),), {"dim": 1, "reverse": False}),
                       Example((((2, 3), "i32"),), {"dim": 0, "reverse": False})))

@@ -75,7 +75,7 @@ class Argument:
         shape: tuple[int, ...] = view.shape or ()
         if not view.nbytes:
             memory = memoryview(b"")
-        elif view.c_contiguous:
+        elif view.c_contiguous and len(kind) == 1:  # no cast knows complex numbers
             memory = view.cast("B")
         else:
             self.is_copy, memory = True, memoryview(view.tobytes())

@@ -35,14 +35,17 @@ PAGE, LINE = 4096, 64
 CODE = "native/"
 MAPPED = (WEIGHTS, CODE)
 
-#: Name in graphs -> (struct format, bytes, name in safetensors, type in .npy).
+#: Name in graphs -> (struct format, bytes, name in safetensors, type in .npy).  The format of a
+#: complex number, which struct does not know, is NumPy's: Z and that of its parts.
 DTYPES = {
     "bool": ("?", 1, "BOOL", "|b1"), "u8": ("B", 1, "U8", "|u1"), "i8": ("b", 1, "I8", "|i1"),
     "i16": ("h", 2, "I16", "<i2"), "i32": ("i", 4, "I32", "<i4"), "i64": ("q", 8, "I64", "<i8"),
     "f32": ("f", 4, "F32", "<f4"), "f64": ("d", 8, "F64", "<f8"),
+    "c64": ("Zf", 8, "C64", "<c8"), "c128": ("Zd", 16, "C128", "<c16"),
 }
 PUBLIC = {"bool": "bool", "u8": "uint8", "i8": "int8", "i16": "int16", "i32": "int32",
-          "i64": "int64", "f32": "float32", "f64": "float64"}
+          "i64": "int64", "f32": "float32", "f64": "float64", "c64": "complex64",
+          "c128": "complex128"}
 
 #: ``ej_error.code`` in words; ``{value}`` is the error's value.
 CODES = {

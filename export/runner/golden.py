@@ -7,7 +7,7 @@ from .tensors import Array
 
 #: How far a float may be off, of the largest magnitude in its output, by the bits of its dtype.
 #: Another CPU sums in another order; what is compared went through a whole model.
-TOLERANCE = {"f32": 1e-4, "f64": 1e-8}
+TOLERANCE = {"f32": 1e-4, "f64": 1e-8, "c64": 1e-4, "c128": 1e-8}
 
 
 def compare(name: str, found: Array, wanted: Array) -> float:
@@ -19,7 +19,7 @@ def compare(name: str, found: Array, wanted: Array) -> float:
         raise ArtifactError(f"output {name!r} of the example: wanted {wanted!r}, got {found!r}")
     if bytes(found.memory) == bytes(wanted.memory):
         return 0.0
-    pairs = list(zip(found.flat.tolist(), wanted.flat.tolist(), strict=True))
+    pairs = list(zip(found.numbers(), wanted.numbers(), strict=True))
     tolerance = TOLERANCE.get(found.dtype)
     scale = max((abs(w) for _, w in pairs if _is_finite(w)), default=0.0)
     worst = 0.0

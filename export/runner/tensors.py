@@ -41,24 +41,39 @@ class Array:
 
     @property
     def format(self) -> str:
-        """The elements as the modules struct and array name them."""
-        return DTYPES[self.dtype][0]
+        """The elements as the modules struct and array name them; of complex numbers the parts."""
+        return DTYPES[self.dtype][0][-1]
 
     @property
     def flat(self) -> memoryview:
-        """The elements in row-major order."""
+        """The elements in row-major order; of complex numbers part after part."""
         return self.memory.cast(self.format)  # type: ignore[call-overload, no-any-return]
 
     @property
     def view(self) -> memoryview:
-        """The elements in their shape; of an empty array just its elements: none."""
+        """The elements in their shape; of an empty array just its elements: none.
+
+        Complex numbers have a last dim more, of their two parts.
+        """
         if 0 in self.shape:
             return self.flat
-        return self.memory.cast(self.format, self.shape)  # type: ignore[call-overload, no-any-return]
+        shape = (*self.shape, 2) if self.is_complex else self.shape
+        return self.memory.cast(self.format, shape)  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype[0] == "c"
+
+    def numbers(self, most: int | None = None) -> list[Any]:
+        """The elements (the first of them) in row-major order as Python numbers."""
+        if not self.is_complex:
+            return self.flat[:most].tolist()
+        parts = self.flat[:None if most is None else 2 * most].tolist()
+        return list(map(complex, parts[::2], parts[1::2]))
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers; of a 0-d array a number."""
-        return _nested(self.flat.tolist(), self.shape)
+        return _nested(self.numbers(), self.shape)
 
     def copy(self) -> Array:
         """The same numbers in memory of their own."""
@@ -80,7 +95,7 @@ class Array:
         return int(self.shape[0])
 
     def __repr__(self) -> str:
-        some = self.flat[:8].tolist()
+        some = self.numbers(8)
         more = ", ..." if count(self.shape) > len(some) else ""
         return (f"Array({PUBLIC[self.dtype]}, {list(self.shape)}, "
                 f"[{', '.join(map(str, some))}{more}])")

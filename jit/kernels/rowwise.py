@@ -1,4 +1,4 @@
-"""Nodes whose kernels take one row along a dim after the other: positions, scans, sorts."""
+"""Nodes whose kernels take one row along a dim after the other: scans, sorts, transforms."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from eager.ops import families as fam
-from eager.ops.types import I64
+from eager.ops.types import F64, I64
 from jit.dims import to_index
-from jit.kernels import ordering, templates
+from jit.kernels import ordering, templates, transforms
 from jit.kernels.context import Context, around, kernel_step
 from jit.kernels.index import Index
 from jit.kernels.steps import Action, Kernel, Pointer, Scratch, Step, elements
@@ -83,10 +83,22 @@ def _search(call: Call, ctx: Context) -> tuple[Action, ...]:
                          total, total * 8),)
 
 
+def _transform(call: Call, ctx: Context) -> tuple[Action, ...]:
+    node = call.node
+    (x,) = node.args
+    before, n, after = around(x.type.shape[1:], node.attrs["dim"] - 1)
+    room = Scratch("room", F64, n * transforms.ROOM)
+    pointers = (ctx.pointer(x), ctx.pointer(call.result), Pointer(room, F64))
+    step = kernel_step(call, ctx, transforms.transform(x.type.dtype, node.attrs["inverse"]),
+                       pointers, (n, after, before * n * after), before * after)
+    return (replace(step, writes=(call.result, room)),)
+
+
 ROWWISE: dict[type, Callable[[Call, Context], tuple[Action, ...]]] = {
     fam.ArgReduce: _arg_reduce,
     fam.Scan: _scan,
     fam.ArgScan: _arg_scan,
     fam.Sort: _sort,
     fam.Search: _search,
+    fam.Transform: _transform,
 }

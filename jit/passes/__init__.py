@@ -16,11 +16,12 @@ from jit.passes.prescaling import scale_inputs
 from jit.passes.regions import Pass
 from jit.passes.scaling import scale_weights
 from jit.passes.simplification import simplify
+from jit.passes.splitting import split_complex
 from jit.relations import assuming
 from jit.verifier import verify
 
 PIPELINE: tuple[Pass, ...] = (
-    decompose, fold_constants, simplify, eliminate_common, eliminate_dead,
+    decompose, split_complex, fold_constants, simplify, eliminate_common, eliminate_dead,
     scale_inputs, scale_weights, fold_constants, simplify, eliminate_common, eliminate_dead,
 )
 

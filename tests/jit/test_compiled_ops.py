@@ -15,7 +15,16 @@ from eager.engine.tensor import Tensor
 from eager.nn import functional as F
 from eager.ops import scalar
 from eager.ops.errors import OpError
-from eager.ops.families import Contract, Convolution, Library, Pointwise, Random, Reduce, Softmax
+from eager.ops.families import (
+    Contract,
+    Convolution,
+    Library,
+    Pointwise,
+    Random,
+    Reduce,
+    Softmax,
+    Transform,
+)
 from eager.ops.op import Op, operand_arrays
 from eager.ops.table import TABLE
 from eager.ops.types import NATIVE
@@ -45,7 +54,7 @@ def is_exact(op: Op) -> bool:
         return op.kernel.combine in ("maximum", "minimum", "and", "or")
     if isinstance(op.kernel, Random):
         return "normal" not in op.kernel.distribution
-    return not isinstance(op.kernel, (Contract, Convolution, Library, Softmax))
+    return not isinstance(op.kernel, (Contract, Convolution, Library, Softmax, Transform))
 
 
 def signed(case: Case, want: Any) -> Any:
@@ -65,13 +74,13 @@ def signed(case: Case, want: Any) -> Any:
 def agrees(case: Case, got: Any) -> None:
     want = signed(case, case.expected())
     assert got.dtype == want.dtype and got.shape == want.shape, str(case)
-    if want.dtype.kind != "f" or is_exact(case.op):
+    if want.dtype.kind not in "fc" or is_exact(case.op):
         if isinstance(case.op.kernel, Pointwise) and scalar.instructions(case.op.expr) & EXTREMES:
             got, want = got + 0.0, want + 0.0
         assert same_bits(got, want), f"{case}\n{got}\nand not\n{want}"
         return
-    tiny = 1e-6 if want.dtype == np.float32 else 2e-15
-    if isinstance(case.op.kernel, Library):
+    tiny = 1e-6 if want.real.dtype == np.float32 else 2e-15
+    if isinstance(case.op.kernel, (Library, Transform)):
         tiny *= 50  # LAPACK works in another order, and these are no single sums
     with np.errstate(all="ignore"):
         size = np.max(np.abs(want[np.isfinite(want)]), initial=0.0) * tiny
