@@ -117,7 +117,7 @@ class _Held:
 def picture(value: Any, depth: int = 0) -> Any:
     """What of a value a program relies on: numbers, elements of containers, bytes of arrays."""
     if isinstance(value, np.ndarray):
-        return _Held(np.ndarray, (value.shape, value.dtype, value.tobytes()))
+        return _Held(np.ndarray, (str(value.shape), value.dtype.str, value.tobytes()))
     if depth < _DEPTH and isinstance(value, (list, tuple, set, frozenset, deque)):
         return _Held(type(value), tuple(picture(v, depth + 1) for v in value))
     if depth < _DEPTH and isinstance(value, dict):

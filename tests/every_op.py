@@ -71,10 +71,10 @@ def drawn(op: Op, seed: int) -> list[Case]:
             for d, few in (("f32", None), ("f64", 2)) for e in op.examples[:few]]
 
 
-def with_gradients(case: Case, tensors: Sequence[Tensor]) -> list[Tensor]:
+def with_gradients(op: Op, attrs: dict[str, Any], tensors: Sequence[Tensor]) -> list[Tensor]:
     """The result, and the gradients of half the sum of its squares."""
     leaves = [(t * 1).detach().requires_grad_() if t.dtype.kind in "fc" else t for t in tensors]
-    out = apply(case.op, tuple(leaves), case.attrs)
+    out = apply(op, tuple(leaves), attrs)
     wanted = [t for t in leaves if t.requires_grad]
     if not out.requires_grad:
         return [out]
@@ -84,9 +84,12 @@ def with_gradients(case: Case, tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def together(cases: Sequence[Case]) -> Callable[..., list[list[Tensor]]]:
     """A function of the operands of all cases, one after the other."""
+    calls = tuple((c.op, c.attrs, len(c.arrays)) for c in cases)
+
     def run(*tensors: Tensor) -> list[list[Tensor]]:
         queue = iter(tensors)
-        return [with_gradients(c, [next(queue) for _ in c.arrays]) for c in cases]
+        return [with_gradients(op, attrs, [next(queue) for _ in range(n)])
+                for op, attrs, n in calls]
     return run
 
 

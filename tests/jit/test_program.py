@@ -439,3 +439,12 @@ def test_what_an_import_looks_at_is_no_guard(tmp_path: Path,
     assert sys.modules.pop("imported_late").FACTOR == 3.0 and "imported_late" in FOUND
     FOUND["another"] = -1
     np.testing.assert_array_equal(program(x).numpy(), x.numpy() * 3)
+
+
+def test_an_array_in_a_list_that_a_function_reads_is_guarded_by_its_numbers() -> None:
+    table = [np.array([1.0, 2.0])]
+    program = jit.trace(lambda x: x * len(table), (eager.ones(2),))
+    np.testing.assert_array_equal(program(eager.ones(2)).numpy(), [1, 1])
+    table[0][0] = 3.0
+    with pytest.raises(OpError, match="trace again"):
+        program(eager.ones(2))
