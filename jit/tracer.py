@@ -27,6 +27,7 @@ from jit.graph import Const, Graph, Input, Value
 from jit.guards import Guard
 from jit.memory import found, left_by
 from jit.onlooker import Onlooker
+from jit.passes.trimming import trim_regions
 from jit.pytree import Spec
 from jit.reading import guards_of
 from jit.recorder import Finding, Recorder, located
@@ -241,8 +242,9 @@ def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
     used = {a for n in recorder.nodes for a in n.args} | set(values) | {
         v for _, v in updates} | {i for i, _ in updates}
     state = [made for made, _ in recorder.state.values() if made in used]
-    return Graph((*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates),
-                 tuple(assumed.dims.values()), name, tuple(assumed.relations))
+    return trim_regions(Graph(
+        (*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates),
+        tuple(assumed.dims.values()), name, tuple(assumed.relations)))
 
 
 def _refuse_shared(recorder: Recorder) -> None:

@@ -17,12 +17,14 @@ from jit.passes.regions import Pass
 from jit.passes.scaling import scale_weights
 from jit.passes.simplification import simplify
 from jit.passes.splitting import split_complex
+from jit.passes.trimming import trim_regions
 from jit.relations import assuming
 from jit.verifier import verify
 
 PIPELINE: tuple[Pass, ...] = (
     decompose, split_complex, fold_constants, simplify, eliminate_common, eliminate_dead,
-    scale_inputs, scale_weights, fold_constants, simplify, eliminate_common, eliminate_dead,
+    trim_regions, scale_inputs, scale_weights, fold_constants, simplify, eliminate_common,
+    eliminate_dead,
 )
 
 

@@ -17,6 +17,7 @@ from eager.autograd import grad
 from eager.engine.tensor import Tensor
 from eager.nn import functional as F
 from eager.ops.errors import TraceError
+from jit.report.source import code_of
 from jit.text import arrays_beside, parse_graph
 from jit.tracer import trace_graph
 from tests.replay import Compiled, Replay, agrees, close
@@ -210,6 +211,32 @@ def test_a_write_after_the_loop_does_not_change_its_gradient() -> None:
         return grad(last.sum(), [W])[0]
 
     agrees(fn, (doubles(4, 3),), (doubles(4, 3),))
+
+
+# --- what a program says ------------------------------------------------------------------------
+def test_loops_are_python_again() -> None:
+    def fn(xs: Tensor, h: Tensor) -> Any:
+        last, ys = jit.scan(cell, {"h": h, "n": 0}, xs, reverse=True)
+        return newton(last["h"].abs() + 0.1), ys
+
+    traced = trace_graph(fn, (doubles(4, 3), doubles(3)), dynamic_shapes={"xs": {0: jit.Dim("n")}})
+    given = doubles(2, 3), doubles(3)
+    run = code_of(traced.graph).function
+    outputs, _ = run(*given, state={i.name: t for i, t in traced.state})
+    (square, rounds), (y, n) = fn(*given)
+    close(outputs, [square, rounds, y, n], 1e-12)
+
+
+def test_a_loop_runs_in_the_driver_over_slices_in_place() -> None:
+    program = jit.trace(lambda x, w: jit.scan(lambda c, a: ((c @ w).tanh() + a, c), x[0], x),
+                        (eager.ones(6, 2, 3), eager.ones(3, 3)))
+    lines = str(program.kernels).splitlines()
+    loop = lines.index("    for t0 in range(6):")
+    inside = [line for line in lines[loop + 1:] if line.startswith("        ")]
+    assert any("fork_gemm(" in line for line in inside)
+    assert any("at_f32(" in line and "t0)" in line for line in inside)
+    assert not any("pack_panels" in line for line in inside)  # the same weights every round
+    assert any("pack_panels" in line for line in lines[:loop])
 
 
 # --- state and random streams ------------------------------------------------------------------
