@@ -25,6 +25,7 @@ class LostGradient(Tensor):
     __slots__ = ("_type",)
 
     _type: Type
+    _has_data = False
 
     @property
     def _array(self) -> Any:  # type: ignore[override]

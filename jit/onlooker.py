@@ -6,6 +6,7 @@ read; what no two calls answer alike (clocks, files) is refused where a user's c
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -52,12 +53,17 @@ class Onlooker:
         self._refused: TraceError | None = None
 
     def __enter__(self) -> Self:
+        # What the collector calls (callbacks, finalisers) is nobody's who is traced.
+        self._collects = gc.isenabled()
+        gc.disable()
         self._before = sys.getprofile()
         sys.setprofile(self._hook())
         return self
 
     def __exit__(self, *exc: object) -> None:
         sys.setprofile(self._before)
+        if self._collects:
+            gc.enable()
 
     def check(self) -> None:
         """Raise what was refused, if anything was."""

@@ -30,6 +30,17 @@ def count_change() -> None:
     EPOCH[0] += 1
 
 
+def clear_grad(t: Tensor, set_to_none: bool) -> None:
+    """Forget the gradient of a tensor, or make it zero, in its memory where it has one."""
+    if set_to_none:
+        t.grad = None
+    elif t.grad is not None and t.grad._has_data:
+        t.grad = t.grad.detach()
+        t.grad.zero_()
+    elif t.grad is not None:
+        t.grad = apply(TABLE["full"], (), {"shape": tuple(t.shape), "value": 0, "dtype": t.dtype})
+
+
 def apply_inplace(op: Op, target: Tensor, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     """``target = op(target, *args)`` in the memory of ``target``."""
     mode = MODE.get()

@@ -7,7 +7,7 @@ this module, from the table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,8 @@ class Tensor(Conversions, hooks.Hooked, Interop, Views):
     _storage: Storage | None  #: shared with views; None: never shared nor written
     _view: dispatch.View | None
     grad: Tensor | None
+    #: False of what only stands for a gradient that was not kept.
+    _has_data: ClassVar[bool] = True
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         self._array = np.asarray(array)

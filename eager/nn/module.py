@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from eager.engine.device import check_device
+from eager.engine.inplace import clear_grad
 from eager.engine.mode import MODE, mode_set, no_grad
 from eager.engine.stateful import Change, keep_attributes
 from eager.engine.tensor import Tensor
@@ -105,11 +106,7 @@ class Module(Stored):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
         for p in self.parameters():
-            if set_to_none:
-                p.grad = None
-            elif p.grad is not None:
-                p.grad = p.grad.detach()
-                p.grad.zero_()
+            clear_grad(p, set_to_none)
 
     # --- other dtypes --------------------------------------------------------------------------
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -122,7 +119,7 @@ class Module(Stored):
         with no_grad():
             for t in (*self._parameters.values(), *self._buffers.values()):
                 for part in (t, None if t is None else t.grad):
-                    if part is not None:
+                    if part is not None and part._has_data:
                         new = fn(part.detach())
                         if new._array is not part._array:
                             part.data = new

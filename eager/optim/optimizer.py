@@ -7,7 +7,7 @@ from typing import Any
 
 from eager.engine import creation
 from eager.engine.hooks import RemovableHandle
-from eager.engine.inplace import count_change, touch
+from eager.engine.inplace import clear_grad, count_change, touch
 from eager.engine.mode import MODE, enable_grad, no_grad
 from eager.engine.raw import RAW
 from eager.engine.silence import SILENT, errstate_variable
@@ -176,10 +176,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or fill them with zeros."""
         for p in self._parameters():
-            if set_to_none:
-                p.grad = None
-            elif p.grad is not None:
-                p.grad.zero_()
+            clear_grad(p, set_to_none)
 
     # --- state ---------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:

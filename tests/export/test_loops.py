@@ -10,6 +10,7 @@ import numpy as np
 import eager
 import export.runner
 import jit
+from eager.engine.tensor import Tensor
 from jit.control.loops import scan, while_loop
 
 

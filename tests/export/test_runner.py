@@ -93,7 +93,7 @@ WRONG = [
     ((zeros(1, 8),), {"input": zeros(1, 8)}, "got 1 by position and input by name"),
     ((zeros(1, 8, dtype=np.float64),), {}, "'input': wanted float32 \\[B, 8\\]; got float64"),
     ((zeros(1, 8, dtype=">f4"),), {}, "got dtype >f4"),
-    ((zeros(1, 8, dtype=np.complex64),), {}, "got dtype complex64"),
+    ((zeros(1, 8, dtype=np.complex64),), {}, "got complex64"),
     ((np.array([["a"] * 8]),), {}, "got dtype <U1"),
     ((zeros(8),), {}, "got 1 dims: \\[8\\]"),
     ((zeros(1, 1, 8),), {}, "got 3 dims"),

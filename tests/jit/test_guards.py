@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from typing import Any
 
 import pytest
@@ -59,3 +61,19 @@ def test_a_batch_of_one_is_checked_at_other_sizes() -> None:
     batch = {"x": {0: jit.Dim("n")}}
     with pytest.raises(TraceError, match="is not what the function computes"):
         jit.trace(lambda x: x.squeeze(0), (eager.ones(1, 3),), dynamic_shapes=batch)
+
+
+def test_what_the_collector_calls_is_not_the_functions() -> None:
+    def clocked(phase: str, info: Any) -> None:
+        time.perf_counter()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(clocked)
+    gc.set_threshold(1)
+    try:
+        program = jit.trace(lambda x: [x * k for k in range(50)][-1], (X,))
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(clocked)
+    assert program(X).tolist() == [49.0, -98.0, 147.0]

@@ -14,7 +14,7 @@ import jit
 from eager import nn, optim
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError
-from jit.grads import LostGradient
+from jit.grads import LostGradient, lost
 from jit.interpreter import interpret
 from jit.tracer import trace_graph
 from tests.replay import Replay, close
@@ -173,3 +173,18 @@ def test_parameters_without_a_gradient_stay_so() -> None:
     for _ in range(2):
         close(replay(eager.ones(2)), step(eager.ones(2)).detach())
     close(idle.detach(), np.ones(2, np.float32))
+
+
+def test_a_gradient_that_was_not_kept_is_in_nobodys_way() -> None:
+    model = nn.Linear(3, 2, dtype=eager.float64)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    program = jit.trace(partial(cleared_first, model, optimizer), (X,), state=(model, optimizer))
+    program(X)
+    assert type(model.weight.grad) is LostGradient
+    model.float()
+    assert model.weight.dtype is eager.float32
+    for holder in (model, optimizer):
+        model.weight.grad = lost(model.weight.spec)
+        holder.zero_grad(set_to_none=False)
+        assert model.weight.grad is not None
+        assert model.weight.grad.tolist() == [[0.0] * 3] * 2
