@@ -161,7 +161,7 @@ class _Assembly:
         found: list[Action] = []
         for unit in units:
             steps = tuple(self._unit(unit, needed, frozenset(made)))
-            self.work.append((unit, _own(unit, steps)))
+            self.work.append((unit, steps))
             found += steps
             made |= {n for n in unit.nodes if is_inline(n)}
         return found
@@ -368,10 +368,3 @@ def _entry(value: Value, packing: str, offset: int) -> Held:
     elif packing == "row":
         count = -(-count // 16) * 16
     return Held(value, packing, value.type.dtype, tuple(shape), offset, count * itemsize)
-
-
-def _own(unit: Unit, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """The actions of a unit without those in its regions, which belong to units there."""
-    if not isinstance(unit, Group) and isinstance(unit.node.op.kernel, Control):
-        return tuple(a for a in actions if isinstance(a, Step))
-    return actions

@@ -3,7 +3,7 @@ from builtins import bool as _bool
 from builtins import float as _float
 from builtins import int as _int
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Tensor(Conversions, hooks.Hooked, Interop, Views):
     _storage: Storage | None
     _view: dispatch.View | None
     grad: Tensor | None
+    _has_data: ClassVar[_bool] = True
 
     def __init__(self, array: Any, requires_grad: _bool = False) -> None: ...
 
