@@ -2,8 +2,8 @@
 
 Each rotation makes one pair of rows orthogonal; sweeps over all pairs converge quadratically and
 to high relative accuracy.  G. Golub and C. Van Loan, "Matrix Computations" (2013), 8.5 and 8.6;
-J. Demmel and K. Veselic, "Jacobi's method is more accurate than QR" (1992).  The time of a sweep grows
-with the cube of the size.
+J. Demmel and K. Veselic, "Jacobi's method is more accurate than QR" (1992).  The time of
+a sweep grows with the cube of the size.
 
 Vectors come in the order of NumPy's, and with signs of their own: what is first of at least a
 third of the largest component is positive.
