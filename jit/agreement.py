@@ -11,6 +11,7 @@ import numpy as np
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from jit import pytree
+from jit.arguments import array_of
 from jit.bisection import first_apart
 from jit.dims import evaluate
 from jit.graph import Graph
@@ -56,7 +57,7 @@ def _example_sizes(graph: Graph, examples: Sequence[Any]) -> dict[str, int]:
 
 def _resized(graph: Graph, leaves: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The arguments with other sizes in all dynamic dims, their data repeated or cut."""
-    arrays = [x._array if isinstance(x, Tensor) else np.asarray(x) for x in leaves]
+    arrays = list(map(array_of, leaves))
     for sizes in _other_sizes(graph, _example_sizes(graph, arrays)):
         shapes = [tuple(evaluate(s, sizes) for s in i.type.shape)
                   for i, _ in zip(graph.inputs, arrays, strict=False)]

@@ -19,7 +19,7 @@ from jit.kernels.index import Var
 from jit.layout import DimRange, Port, size_expression
 from jit.pytree import Spec
 from jit.recorder import Finding, Recorder, TracedTensor
-from jit.sizes import bind_dims
+from jit.sizes import Misfit, bind_dims
 
 
 def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
@@ -37,6 +37,18 @@ def bind(signature: inspect.Signature, args: Sequence[Any],
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
         raise TraceError(f"the example does not fit the function{signature}: {error}") from None
+    bound.apply_defaults()
+    return bound
+
+
+def bind_call(signature: inspect.Signature, name: str, args: Sequence[Any],
+              kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+    """The arguments of a call of what ``name`` names, with defaults; Misfit where they do not fit
+    its signature."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise Misfit(f"{name}{signature}: {error}") from None
     bound.apply_defaults()
     return bound
 

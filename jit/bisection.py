@@ -15,6 +15,7 @@ from eager.ops.errors import GraphError, OpError
 from eager.ops.families import Control, DimValue
 from eager.ops.types import Type
 from jit import pytree
+from jit.arguments import array_of
 from jit.binding import Binding
 from jit.graph import Const, Graph, Node, Value
 from jit.interpreter import dims_of, interpret, run_nodes
@@ -61,7 +62,7 @@ class _Case:
         self.program, self.graph, self.tolerance = program, program.graph, tolerance
         self.leaves = [_copy(x) for x in program.leaves(args, kwargs)]
         arguments = [i.name for i in self.graph.inputs if i.role == "argument"]
-        self.given = {n: _array(x) for n, x in zip(arguments, self.leaves, strict=True)}
+        self.given = {n: array_of(x) for n, x in zip(arguments, self.leaves, strict=True)}
         self.given.update((i.name, t._array.copy()) for i, t in program.traced.state)
         self.stages = list(stages(self.graph, program.passes))
         self.prologue, self.main = split(self.stages[-1].graph)
@@ -286,10 +287,6 @@ def _another(nodes: Sequence[Node], acts: Sequence[Act]) -> Verdict:
 
 def _value(value: Value, values: Mapping[Value, Any]) -> Any:
     return value.array if isinstance(value, Const) else values[value]
-
-
-def _array(x: Any) -> Array:
-    return np.asarray(x._array if isinstance(x, Tensor) else x)
 
 
 def _copy(x: Any) -> Any:

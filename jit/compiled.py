@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from eager.engine.mode import MODE
-from eager.ops.errors import OpError, TraceError
+from eager.ops.errors import TraceError
 from eager.ops.types import dtype_of
 from jit import pytree
-from jit.arguments import array_of, dims_by_name, name_leaves, signature_of
+from jit.arguments import array_of, bind_call, dims_by_name, name_leaves, signature_of
 from jit.dims import Dim
 from jit.guards import BrokenGuard
 from jit.program import Program, trace
@@ -158,13 +158,7 @@ class Compiled:
         return variant.run(bound)
 
     def _bind(self, args: Any, kwargs: Any) -> inspect.BoundArguments:
-        signature = signature_of(self.fn)
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise OpError(f"{self.name}{signature}: {error}") from None
-        bound.apply_defaults()
-        return bound
+        return bind_call(signature_of(self.fn), self.name, args, kwargs)
 
     # --- finding and making programs -----------------------------------------------------------
     def _variant(self, bound: inspect.BoundArguments) -> Variant:

@@ -129,5 +129,4 @@ class Gradient:
 
 
 def _inputs_read(graph: Graph) -> frozenset[str]:
-    values = {a for n in graph.nodes for a in n.args} | set(graph.outputs)
-    return frozenset(v.name for v in values if isinstance(v, Input))
+    return frozenset(v.name for v in graph.read if isinstance(v, Input))

@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 
 from eager.engine.mode import no_grad
-from eager.engine.tensor import Size, Tensor
+from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError
-from eager.ops.types import DType, Type
+from jit.typed import TypedTensor
 
 
-class LostGradient(Tensor):
+class LostGradient(TypedTensor):
     """Stands in ``.grad`` for a gradient that a program did not keep; reading it is an error."""
 
-    __slots__ = ("_type",)
+    __slots__ = ()
 
-    _type: Type
     _has_data = False
 
     @property
@@ -33,25 +32,8 @@ class LostGradient(Tensor):
                       f"which does not keep it; call zero_grad() before the next backward(), or "
                       f"return it from the traced function")
 
-    @property
-    def shape(self) -> Size:
-        return Size(self._type.shape)
-
-    @property
-    def dtype(self) -> DType:
-        return self._type.dtype
-
     def __repr__(self) -> str:
         return f"tensor(gradient not kept, {self._type})"
-
-
-def lost(kind: Type) -> LostGradient:
-    """What stands for a gradient of this type."""
-    t = LostGradient.__new__(LostGradient)
-    t._type = kind
-    t._node = t._storage = t._view = t.grad = None
-    t._needs = False
-    return t
 
 
 @dataclass(frozen=True)
@@ -96,7 +78,7 @@ class Grads:
         for owner in self.cleared:
             owner.grad = None
         for owner in self.lost:
-            owner.grad = lost(owner.spec)
+            owner.grad = LostGradient.of(owner.spec)
 
 
 @contextmanager

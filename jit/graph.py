@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,6 +95,11 @@ class Graph:
         return (*self.outputs, *(v for _, v in self.updates))
 
     @property
+    def read(self) -> set[Value]:
+        """Every value that a node reads or that is wanted at the end."""
+        return {a for n in self.nodes for a in n.args} | set(self.results)
+
+    @property
     def consts(self) -> tuple[Const, ...]:
         """The arrays beside the graph and its regions, in order of first use."""
         found: dict[Const, None] = {}
@@ -117,29 +122,42 @@ def rewrite(graph: Graph, swap: Any) -> Graph:
     ``swap`` returns a value (the node itself, an operand, a const, a new node), or a list of
     nodes of which the last takes its place.
     """
-    new: dict[Value, Value] = {}
-    nodes: list[Node] = []
-    present: set[int] = set()
+    return rebuild(graph, lambda node, new: swap(with_args(node, new)))
 
-    def emit(node: Node) -> None:
-        if id(node) not in present:
-            present.add(id(node))
-            nodes.append(node)
 
+def rebuild(graph: Graph, make: Callable[[Node, Mapping[Value, Value]], Any],
+            begun: Mapping[Value, Value] | None = None) -> Graph:
+    """The graph with ``make(node, new)`` for each node, as `rewrite` takes it.
+
+    The node is the old one; ``new`` tells what took the place of earlier values, and begins as
+    ``begun``.
+    """
+    new: dict[Value, Value] = dict(begun or {})
+    nodes: dict[Node, None] = {}
     for node in graph.nodes:
-        args = tuple(new.get(a, a) for a in node.args)
-        same = all(a is b for a, b in zip(args, node.args, strict=True))
-        made = swap(node if same else replace(node, args=args))
+        made = make(node, new)
         if isinstance(made, list):
-            for n in made:
-                emit(n)
+            nodes.update((n, None) for n in made)
             made = made[-1]
         elif isinstance(made, Node):
-            emit(made)
+            nodes[made] = None
         new[node] = made
     return replace(graph, nodes=tuple(nodes),
                    outputs=tuple(new.get(v, v) for v in graph.outputs),
                    updates=tuple((i, new.get(v, v)) for i, v in graph.updates))
+
+
+def with_args(node: Node, new: Mapping[Value, Value]) -> Node:
+    """The node with operands replaced."""
+    args = tuple(new.get(a, a) for a in node.args)
+    return node if args == node.args else replace(node, args=args)
+
+
+def without_unread_state(graph: Graph) -> Graph:
+    """The graph without state that it neither reads nor writes; arguments stay."""
+    used = graph.read | {i for i, _ in graph.updates}
+    return replace(graph, inputs=tuple(
+        i for i in graph.inputs if i.role == "argument" or i in used))
 
 
 def users(graph: Graph) -> dict[Value, list[Node]]:

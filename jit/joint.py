@@ -16,7 +16,7 @@ from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
 from eager.ops.table import TABLE
 from jit import pytree
-from jit.graph import Graph, Input, Value
+from jit.graph import Graph, Input, Value, without_unread_state
 from jit.passes import run as run_passes
 from jit.passes.dce import eliminate_dead
 from jit.passes.partitioning import fresh_names
@@ -158,8 +158,5 @@ def _settled(graph: Graph) -> Graph:
 
 def _lines(graph: Graph) -> list[str]:
     """A graph's text without places, and without what nobody reads."""
-    bare = eliminate_dead(graph)
-    used = {a for n in bare.nodes for a in n.args} | set(bare.results) | {
-        i for i, _ in bare.updates}
-    inputs = tuple(i for i in bare.inputs if i.role == "argument" or i in used)
-    return [re.sub(r"\s*#.*", "", line) for line in str(replace(bare, inputs=inputs)).splitlines()]
+    bare = without_unread_state(eliminate_dead(graph))
+    return [re.sub(r"\s*#.*", "", line) for line in str(bare).splitlines()]

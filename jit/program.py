@@ -13,6 +13,7 @@ from eager.engine.mode import MODE
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from jit import pytree
+from jit.arguments import bind_call
 from jit.binding import Binding
 from jit.gradients import Gradient
 from jit.graph import Graph
@@ -28,7 +29,7 @@ from jit.pytree import Spec
 from jit.recorder import Finding
 from jit.samples import infer_dims
 from jit.sizes import Misfit
-from jit.taping import Taping, array_of, tensor_of
+from jit.taping import Taping, data_of, tensor_of
 from jit.tracer import Traced, trace_graph
 
 
@@ -207,7 +208,7 @@ class Program:
         if mode.recorder is not None:
             return self._inlined(args, kwargs)
         leaves = self.leaves(args, kwargs)
-        arrays = list(map(array_of, leaves))
+        arrays = list(map(data_of, leaves))
         try:
             if mode.grad and (self._learns or any(getattr(x, "_needs", False) for x in leaves)):
                 return self._tree(self._recorded(leaves, arrays))
@@ -231,11 +232,8 @@ class Program:
         return self.traced.fn(*args, **kwargs)
 
     def leaves(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-        try:
-            bound = self.traced.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise Misfit(f"{self.graph.name}{self.traced.signature}: {error}") from None
-        bound.apply_defaults()
+        """The arrays among the arguments of a call; Misfit where they are another tree."""
+        bound = bind_call(self.traced.signature, self.graph.name, args, kwargs)
         leaves, spec = pytree.flatten((bound.args, bound.kwargs))
         if spec != self.in_spec:
             where = pytree.differences(self.in_spec, spec, "arguments")

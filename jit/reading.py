@@ -17,6 +17,7 @@ from typing import Any
 from eager.engine.mode import is_grad_enabled
 from eager.engine.stateful import (
     ABSENT,
+    TREE,
     Change,
     Reach,
     Stateful,
@@ -33,8 +34,6 @@ from jit.onlooker import Onlooker, place_of
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _CELL = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
-#: The dictionaries of a module, whose entries are guarded each.
-_TREE = ("_parameters", "_buffers", "_modules")
 
 
 def guards_of(onlooker: Onlooker, reach: Reach, state: Iterable[tuple[Input, Tensor]],
@@ -178,7 +177,7 @@ class _Reading:
         stateful = isinstance(holder, Stateful)
         for name, value in held.items():
             origin = self.names.get(name)
-            if name in _TREE and stateful:
+            if name in TREE and stateful:
                 self._tree(holder, name, ran)
             elif origin or (origin is not None and ran):
                 group = name == "param_groups"  # each setting of a group is counted

@@ -19,7 +19,7 @@ import numpy as np
 
 from eager.engine.mode import MODE
 from eager.engine.tape import Storage
-from eager.engine.tensor import Size, Tensor
+from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError, TraceError
 from eager.ops.op import Op
 from eager.ops.table import TABLE
@@ -28,6 +28,7 @@ from jit.grads import Grads
 from jit.graph import Const, Input, Location, Node, Value
 from jit.passes.splitting import has_rule
 from jit.strides import is_row_major, reshaped, strides_of
+from jit.typed import TypedTensor
 
 PACKAGES = tuple(str(Path(__file__).resolve().parent.parent / name) + "/"
                   for name in ("eager", "jit"))
@@ -52,12 +53,11 @@ _REWRITES = {
 _APART = "do it outside of the traced function, or by eager.real and eager.imag"
 
 
-class TracedTensor(Tensor):
+class TracedTensor(TypedTensor):
     """A tensor inside a trace: a type, and a value of the graph being recorded."""
 
-    __slots__ = ("_type", "recorder")
+    __slots__ = ("recorder",)
 
-    _type: Type
     recorder: Recorder
 
     @property
@@ -65,14 +65,6 @@ class TracedTensor(Tensor):
         raise TraceError(f"{self.recorder.location()}: the data of {self!r} were asked for, and a "
                          f"traced tensor has none: it lives only while its function is traced, "
                          f"and must not be kept after it")
-
-    @property
-    def shape(self) -> Size:
-        return Size(self._type.shape)
-
-    @property
-    def dtype(self) -> DType:
-        return self._type.dtype
 
     def stride(self, dim: int | None = None) -> Any:
         steps = strides_of(self)
@@ -87,10 +79,8 @@ class TracedTensor(Tensor):
 
 def traced(kind: Type, recorder: Recorder) -> TracedTensor:
     """A new handle."""
-    t = TracedTensor.__new__(TracedTensor)
-    t._type, t.recorder = kind, recorder
-    t._node = t._storage = t._view = t.grad = None
-    t._needs = False
+    t = TracedTensor.of(kind)
+    t.recorder = recorder
     return t
 
 

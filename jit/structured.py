@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from eager.ops.families import Control
 from jit.dims import to_index
-from jit.graph import Graph, Node, Value
+from jit.graph import Graph, Node, Value, walk
 from jit.kernels.index import Index, Var
 from jit.kernels.motion import hoisted
 from jit.kernels.reading import is_inline, renamed
@@ -56,15 +56,8 @@ def copy(target: Pointer, source: Pointer, value: Value) -> Step:
 
 def _results(node: Node, asm: Assembly) -> dict[int, Node]:
     """The results of a node that anybody picks."""
-    return {n.attrs["index"]: n for n in _nodes(asm.graph)
+    return {n.attrs["index"]: n for n in walk(asm.graph)
             if is_projection(n) and n.args[0] is node}
-
-
-def _nodes(graph: Graph) -> Iterable[Node]:
-    for node in graph.nodes:
-        yield node
-        for region in node.regions:
-            yield from _nodes(region)
 
 
 def _choice(node: Node, asm: Assembly) -> list[Action]:

@@ -186,7 +186,7 @@ class ProgramNode(GradFn):
                           f"it was traced from instead of the program")
         gradient = taping.gradient(self.arguments, self.learning)
         self._check(gradient.reads if self.kept is not None else gradient.reads_again)
-        arrays = [array_of(a) for a in self.leaves]
+        arrays = [data_of(a) for a in self.leaves]
         if self.kept is None:
             _, self.kept = gradient.run(arrays)
             gradient.is_kept = True
@@ -235,7 +235,7 @@ def tensor_of(array: Any, storage: Any = None) -> Tensor:
     return t
 
 
-def array_of(x: Any) -> Any:
+def data_of(x: Any) -> Any:
     """The array of a tensor, or what is given for one."""
     return x._array if isinstance(x, Tensor) else x
 

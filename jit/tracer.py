@@ -23,7 +23,7 @@ from jit.assumptions import Assumptions
 from jit.chance import Chance
 from jit.dims import SymInt
 from jit.grads import Grads, zeros_as_grads
-from jit.graph import Const, Graph, Input, Value
+from jit.graph import Const, Graph, Input, Value, without_unread_state
 from jit.guards import Guard
 from jit.memory import found, left_by
 from jit.onlooker import Onlooker
@@ -239,12 +239,10 @@ def _graph(recorder: Recorder, inputs: list[Input], handles: Sequence[Tensor],
         if recorder.values[id(handle)] is not made:  # an argument that was written in place
             updates.append((made, recorder.values[id(handle)]))
     _refuse_shared(recorder)
-    used = {a for n in recorder.nodes for a in n.args} | set(values) | {
-        v for _, v in updates} | {i for i, _ in updates}
-    state = [made for made, _ in recorder.state.values() if made in used]
-    return trim_regions(Graph(
+    state = (made for made, _ in recorder.state.values())
+    return trim_regions(without_unread_state(Graph(
         (*inputs, *state), tuple(recorder.nodes), tuple(values), tuple(updates),
-        tuple(assumed.dims.values()), name, tuple(assumed.relations)))
+        tuple(assumed.dims.values()), name, tuple(assumed.relations))))
 
 
 def _refuse_shared(recorder: Recorder) -> None:

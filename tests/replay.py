@@ -11,6 +11,7 @@ import numpy as np
 from eager.engine.mode import mode_set
 from eager.engine.tensor import Tensor
 from jit import pytree
+from jit.arguments import array_of
 from jit.grads import Grads
 from jit.interpreter import interpret
 from jit.program import Program
@@ -30,10 +31,10 @@ class Replay:
     def __call__(self, *args: Any) -> Any:
         leaves, _ = pytree.flatten(args)
         names = [i.name for i in self.graph.inputs if i.role == "argument"]
-        given = {n: _array(x) for n, x in zip(names, leaves, strict=True)}
+        given = {n: array_of(x) for n, x in zip(names, leaves, strict=True)}
         outs, updates = interpret(self.graph, {**given, **self.state})
         for name, array in updates.items():
-            held = _array(leaves[names.index(name)]) if name in given else self.state[name]
+            held = array_of(leaves[names.index(name)]) if name in given else self.state[name]
             held[...] = array
         return pytree.unflatten(self.traced.out_spec, iter(outs))
 
@@ -48,11 +49,7 @@ class Compiled:
 
     def __call__(self, *args: Any) -> Any:
         with mode_set(grad=False):
-            return pytree.map_leaves(self.program(*args), _array)
-
-
-def _array(x: Any) -> np.ndarray[Any, Any]:
-    return x._array if isinstance(x, Tensor) else np.asarray(x)
+            return pytree.map_leaves(self.program(*args), array_of)
 
 
 def agrees(fn: Callable[..., Any], *calls: Sequence[Any], rtol: float = 1e-6, atol: float = 1e-6,
@@ -74,13 +71,13 @@ def agrees(fn: Callable[..., Any], *calls: Sequence[Any], rtol: float = 1e-6, at
 
 
 def _copied(args: Sequence[Any]) -> list[Any]:
-    return [pytree.map_leaves(a, lambda x: Tensor(_array(x).copy())) for a in args]
+    return [pytree.map_leaves(a, lambda x: Tensor(array_of(x).copy())) for a in args]
 
 
 def close(got: Any, want: Any, rtol: float = 1e-6, atol: float = 1e-6) -> None:
     """Trees of the same structure, dtypes and shapes, and of nearly the same numbers."""
     a, b = pytree.flatten(got), pytree.flatten(want)
     assert a[1] == b[1], pytree.differences(b[1], a[1])
-    for x, y in zip(map(_array, a[0]), map(_array, b[0]), strict=True):
+    for x, y in zip(map(array_of, a[0]), map(array_of, b[0]), strict=True):
         assert x.dtype == y.dtype and x.shape == y.shape
         np.testing.assert_allclose(x, y, rtol=rtol, atol=atol)

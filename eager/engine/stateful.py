@@ -7,7 +7,7 @@ import operator
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,13 +45,8 @@ class Reach:
 
     def snapshot(self) -> Callable[[], list[Change]]:
         """A function that brings all of it back and tells what had changed; also twice."""
-        kept = [s.snapshot() for s in self.stateful]
-        kept += [keep(value, name_of(value)) for value in self.others]
-
-        def restore() -> list[Change]:
-            return [change for undo in kept for change in undo()]
-
-        return restore
+        return _together([*(s.snapshot() for s in self.stateful),
+                          *(keep(value, name_of(value)) for value in self.others)])
 
 
 def reach(fn: Any, extra: Iterable[Any] = ()) -> Reach:
@@ -129,7 +124,7 @@ def _reached(value: Any) -> Iterator[Any]:
         yield from value.values() if len(value) <= _LARGE else ()
     elif isinstance(value, Stateful):
         for part in getattr(value, "modules", lambda: ())():
-            yield from (v for k, v in vars(part).items() if k not in _TREE)
+            yield from (v for k, v in vars(part).items() if k not in TREE)
     elif is_object(value):
         yield from vars(value).values()
         yield getattr(type(value), "__call__", None)  # noqa: B004 (the method, not whether)
@@ -138,15 +133,11 @@ def _reached(value: Any) -> Iterator[Any]:
 
 
 #: The attributes of a module that it walks by itself.
-_TREE = ("_parameters", "_buffers", "_modules")
+TREE = ("_parameters", "_buffers", "_modules")
 
 
 def _behind_function(fn: types.FunctionType) -> Iterator[Any]:
-    for cell in fn.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # a cell that is not filled yet
-            continue
+    yield from (held for held in map(cell_contents, fn.__closure__ or ()) if held is not ABSENT)
     for name in global_names(fn.__code__):
         named = fn.__globals__.get(name)
         if named is not None and not isinstance(named, types.ModuleType):
@@ -231,11 +222,12 @@ def keep_attributes(holder: dict[str, Any], owner: str = "") -> Callable[[], lis
     whole = _keep_items(holder, form + "{}")
     inner = [keep(v, f"{form}{k}") for k, v in holder.items()
              if isinstance(v, (list, dict, set, deque))]
+    return _together([whole, *inner])
 
-    def restore() -> list[Change]:
-        return [*whole(), *(change for undo in inner for change in undo())]
 
-    return restore
+def _together(undos: Sequence[Callable[[], list[Change]]]) -> Callable[[], list[Change]]:
+    """One function that does all of these, in order."""
+    return lambda: [change for undo in undos for change in undo()]
 
 
 def _keep_items(holder: dict[Any, Any], form: str) -> Callable[[], list[Change]]:
@@ -309,11 +301,7 @@ def _keep_function(fn: types.FunctionType, name: str) -> Callable[[], list[Chang
     kept += [_keep_cell(cell, variable) for variable, cell in
              zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)]
     kept += [_keep_global(fn.__globals__, variable) for variable in global_names(fn.__code__)]
-
-    def restore() -> list[Change]:
-        return [change for undo in kept for change in undo()]
-
-    return restore
+    return _together(kept)
 
 
 def _keep_cell(cell: types.CellType, name: str) -> Callable[[], list[Change]]:

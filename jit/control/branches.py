@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eager.engine import walk
 from eager.engine.mode import MODE, mode_set
 from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
@@ -13,7 +12,7 @@ from eager.ops.families import Random
 from eager.ops.table import TABLE
 from eager.ops.types import BOOL, Type
 from jit import pytree
-from jit.control.gradients import as_then, attach, bounded, outer_of
+from jit.control.gradients import as_then, attach, bounded, outer_of, walked_back
 from jit.control.regions import Region, emit, written_by, zeros
 from jit.dims import same_type
 from jit.graph import Input, Node
@@ -125,11 +124,8 @@ class Conditional:
         higher = MODE.get().grad
         with bounded(inputs), mode_set(grad=True):
             leaves = pytree.flatten(fn(*self.operands))[0]
-            pairs = [(leaf, g) for leaf, g in zip(leaves, gs, strict=True)
-                     if g is not None and isinstance(leaf, Tensor) and leaf._needs]
-            found = walk.backward([leaf for leaf, _ in pairs], [g for _, g in pairs],
-                                  create_graph=higher, targets=inputs) if pairs else {}
-        return tuple(found[id(t)][1] if id(t) in found else zeros(t) for t in inputs)
+            found = walked_back(zip(leaves, gs, strict=True), inputs, higher)
+        return tuple(zeros(t) if g is None else g for t, g in zip(inputs, found, strict=True))
 
 
 def _draws(nodes: Sequence[Node]) -> list[tuple[str, Type]]:

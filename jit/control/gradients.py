@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from eager.engine import walk
 from eager.engine.tape import GradFn, Output, edge_of, tick
 from eager.engine.tensor import Tensor
 from jit.graph import Value
@@ -78,6 +79,19 @@ def bounded(tensors: Sequence[Tensor], ends: Sequence[Tensor] | None = None) -> 
             t._node = node
         for (_, boundary), end in zip(rows, ends or tensors, strict=True):
             boundary.edges = [edge_of(end, True)]
+
+
+def walked_back(pairs: Iterable[tuple[Any, Any]], targets: Sequence[Tensor],
+                create_graph: bool) -> list[Any]:
+    """The gradient of each target from pairs of a result and its gradient; None where none flows.
+
+    Pairs without a gradient, and results that none flows through, are passed over.
+    """
+    flowing = [(t, g) for t, g in pairs
+               if g is not None and isinstance(t, Tensor) and t._needs]
+    found = walk.backward([t for t, _ in flowing], [g for _, g in flowing],
+                          create_graph=create_graph, targets=targets) if flowing else {}
+    return [found[id(t)][1] if id(t) in found else None for t in targets]
 
 
 @contextmanager

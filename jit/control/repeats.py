@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from eager.engine import walk
 from eager.engine.mode import MODE, mode_set
 from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
 from eager.ops.table import TABLE
 from jit.control.branches import Conditional, check_predicate
-from jit.control.gradients import as_then, attach, bounded
+from jit.control.gradients import as_then, attach, bounded, walked_back
 from jit.control.regions import Region, emit, floats, written_by
 from jit.control.scans import LoopBody, Scan
 from jit.graph import Const, Input, Node
@@ -117,11 +116,7 @@ class Repeat:
             with bounded([*leaves, *outer], ends), mode_set(grad=True):
                 last, _ = Scan(here, self._masked, carry, [], self.limit, what="while_loop",
                                keeps_writes=False).build()
-                pairs = [(t, g) for t, g in zip(last, gs, strict=True)
-                         if g is not None and t._needs]
-                found = walk.backward([t for t, _ in pairs], [g for _, g in pairs],
-                                      create_graph=higher, targets=[*leaves, *outer])
-        return [found[id(t)][1] if id(t) in found else None for t in (*leaves, *outer)]
+                return walked_back(zip(last, gs, strict=True), [*leaves, *outer], higher)
 
     def _masked(self, carry: list[Tensor], _: list[Tensor]
                 ) -> tuple[list[Tensor], list[Tensor]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eager.engine import walk
 from eager.engine.mode import MODE, mode_set
 from eager.engine.tensor import Tensor
 from eager.ops.errors import TraceError
 from eager.ops.table import TABLE
 from eager.ops.types import Type
-from jit.control.gradients import as_then, attach, bounded, outer_of
+from jit.control.gradients import as_then, attach, bounded, outer_of, walked_back
 from jit.control.regions import (
     LoopRecorder,
     Region,
@@ -201,15 +200,11 @@ class _Backward:
         targets = [*leaves, *self.outer]
         with bounded(self.outer), mode_set(grad=True):
             new, kept = self.scan.step(begun[:n], x)
-            pairs = [(t, g) for t, g in zip([*new, *kept], seeds, strict=False)
-                     if g is not None and t._needs]
-            pairs += [(t, g) for t, g in zip(begun[:n], seeds[n + len(kept):], strict=True)
-                      if g is not None]
-            found = walk.backward([t for t, _ in pairs], [g for _, g in pairs],
-                                  create_graph=higher, targets=targets)
-        grads = [found[id(t)][1] if id(t) in found else zeros(t) for t in leaves]
+            found = walked_back(zip([*new, *kept, *begun[:n]], seeds, strict=True), targets,
+                                higher)
+        grads = [zeros(t) if g is None else g for t, g in zip(leaves, found, strict=False)]
         for o in self.hidden:
             o.handle._node, o.handle._needs = o.node, o.needs
-        return ([*grads[:len(self.floats)],
-                 *(s + found[id(t)][1] if id(t) in found else s
-                   for s, t in zip(sums, self.outer, strict=True))], grads[len(self.floats):])
+        added = (s if g is None else s + g
+                 for s, g in zip(sums, found[len(leaves):], strict=True))
+        return [*grads[:len(self.floats)], *added], grads[len(self.floats):]

@@ -2,8 +2,8 @@
 
 Each rotation makes one pair of rows orthogonal; sweeps over all pairs converge quadratically and
 to high relative accuracy.  G. Golub and C. Van Loan, "Matrix Computations" (2013), 8.5 and 8.6;
-J. Demmel and K. Veselic, "Jacobi's method is more accurate than QR" (1992).  The time of
-a sweep grows with the cube of the size.
+J. Demmel and K. Veselic, "Jacobi's method is more accurate than QR" (1992).  The time of a
+sweep grows with the cube of the size.
 
 Vectors come in the order of NumPy's, and with signs of their own: what is first of at least a
 third of the largest component is positive.
@@ -145,13 +145,10 @@ _COMPLETE = """\
 """
 
 
-def _svd(dtype: DType, attrs: dict[str, Any]) -> Routine:
-    """The shorter side's rows turned until they are orthogonal: their lengths are the values.
-
-    ``w`` holds the columns (of a wide matrix the rows), scaled to at most 1, then the product of
-    the rotations, then the values, negative once they are taken.
-    """
-    body = f"""\
+def _scaled_columns(dtype: DType) -> str:
+    """``w`` begins with the columns (of a wide matrix the rows), scaled to at most 1, and the
+    product of no rotations."""
+    return f"""\
     long = imax(m, n)
     short = imin(m, n)
     tall = m >= n
@@ -174,6 +171,12 @@ def _svd(dtype: DType, attrs: dict[str, Any]) -> Routine:
     for i in range(short):
         for j in range(short):
             w[turns + i * short + j] = 1.0 if i == j else 0.0
+"""
+
+
+def _made_orthogonal() -> str:
+    """Sweeps over all pairs of rows, until a sweep turns none."""
+    return f"""\
     turned = 1
     sweep = 0
     while turned > 0 and sweep < {_MOST_SWEEPS}:
@@ -194,6 +197,12 @@ def _svd(dtype: DType, attrs: dict[str, Any]) -> Routine:
                 continue
             turned = 1
 {_ANGLE}{_rotate("0", "long")}{_rotate("turns", "short")}\
+"""
+
+
+def _largest_first(dtype: DType) -> str:
+    """The rows' lengths and directions into the result, the largest first."""
+    return f"""\
     for p in range(short):
         total = 0.0
         for i in range(long):
@@ -224,6 +233,15 @@ def _svd(dtype: DType, attrs: dict[str, Any]) -> Routine:
             x = w[turns + best * short + i]
             out[(second + i) * short + j] = {store("x * sign", dtype)}
 """
+
+
+def _svd(dtype: DType, attrs: dict[str, Any]) -> Routine:
+    """The shorter side's rows turned until they are orthogonal: their lengths are the values.
+
+    ``w`` holds the columns (of a wide matrix the rows), scaled to at most 1, then the product of
+    the rotations, then the values, negative once they are taken.
+    """
+    body = _scaled_columns(dtype) + _made_orthogonal() + _largest_first(dtype)
     return Routine(matrix_kernel(body, dtype, 1),
                    # the shorter side's rows fit in [m, n]; of its square the product has room
                    lambda m, n, k: m * n + n * n + n)

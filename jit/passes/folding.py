@@ -6,11 +6,11 @@ import numpy as np
 
 from eager.ops.errors import OpError
 from eager.ops.families import Control, View
-from eager.ops.types import Type
 from jit.dims import is_symbolic
 from jit.graph import Const, Graph, Node, Value, rewrite, users
 from jit.interpreter import run_node
 from jit.passes.regions import everywhere
+from jit.passes.weights import static_bytes
 
 SMALL = 16  #: elements up to which a result may be larger than its operands
 
@@ -46,7 +46,7 @@ def _read_by_views(graph: Graph) -> set[Value]:
     for const in graph.consts:
         views = readers.get(const, [])
         if views and const not in graph.results and all(map(_is_view, views)) and sum(
-                _bytes(n.type) for n in views) <= _bytes(const.type):
+                static_bytes(n.type) for n in views) <= static_bytes(const.type):
             found.add(const)
     return found
 
@@ -90,8 +90,4 @@ def _is_worth(node: Node, consts: list[Const]) -> bool:
         return True
     if isinstance(node.op.kernel, View):
         return False
-    return size * itemsize <= sum(_bytes(c.type) for c in consts)
-
-
-def _bytes(type_: Type) -> int:
-    return int(type_.numel) * type_.dtype.itemsize
+    return size * itemsize <= sum(static_bytes(c.type) for c in consts)

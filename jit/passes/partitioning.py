@@ -73,7 +73,7 @@ def _depending(graph: Graph, seeds: Sequence[Input]) -> set[Value]:
 
 def _inputs(graph: Graph, back: Graph, held: tuple[Any, ...]) -> tuple[Input, ...]:
     """What is kept, the inputs that are read, and those that tell a dim which no other tells."""
-    read = {a for n in back.nodes for a in n.args} | set(back.outputs)
+    read = back.read
     found = {i for i in graph.inputs if i in read}
     for dim in graph.dims:
         tells = [i for i in (*held, *graph.inputs) if any(repr(d) == dim.name

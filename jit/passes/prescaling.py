@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from eager.ops.families import Convolution
 from jit.builder import Builder
 from jit.dims import same_size, same_type
-from jit.graph import Graph, Node, Value, users
+from jit.graph import Graph, Node, Value, rebuild, users, with_args
 from jit.passes.scaling import STEPS, State, channels_of, is_per_channel, is_product
-from jit.passes.weights import weight_only, with_args
+from jit.passes.weights import weight_only
 
 
 def scale_inputs(graph: Graph) -> Graph:
@@ -24,22 +25,17 @@ def scale_inputs(graph: Graph) -> Graph:
     fixed = weight_only(graph)
     readers = users(graph)
     results = set(graph.results)
-    new: dict[Value, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        made: Value = with_args(node, new)
+
+    def make(node: Node, new: Mapping[Value, Value]) -> Any:
+        made = with_args(node, new)
         before = _before(node, fixed, readers, results) if is_product(node, fixed, readers) else []
-        if before and isinstance(made, Node):
-            F = Builder(node.location)
-            start = before[0].node.args[before[0].position]
-            made = _absorbed(F, made, new.get(start, start), before)
-            nodes += F.nodes
-        elif isinstance(made, Node):
-            nodes.append(made)
-        new[node] = made
-    return replace(graph, nodes=tuple(nodes),
-                   outputs=tuple(new.get(v, v) for v in graph.outputs),
-                   updates=tuple((i, new.get(v, v)) for i, v in graph.updates))
+        if not before:
+            return made
+        F = Builder(node.location)
+        start = before[0].node.args[before[0].position]
+        return F.up_to(_absorbed(F, made, new.get(start, start), before))
+
+    return rebuild(graph, make)
 
 
 @dataclass(frozen=True)

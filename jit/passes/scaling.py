@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from eager.ops.families import Concat, Contract, Convolution, View
 from jit.builder import Builder
 from jit.dims import same_size, same_type, to_index
-from jit.graph import Graph, Node, Value, users
+from jit.graph import Graph, Node, Value, rebuild, users, with_args
 from jit.kernels.index import product as product_of
-from jit.passes.weights import weight_only, with_args
+from jit.passes.weights import weight_only
 
 #: What a link makes of ``product * scale + shift`` (None: 1 and 0).
 State = tuple[Any, Any]
@@ -29,21 +29,15 @@ def scale_weights(graph: Graph) -> Graph:
     """
     fixed = weight_only(graph)
     chains = _chains(graph, fixed)
-    new: dict[Value, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        made: Value = with_args(node, new)
-        if node in chains:
-            chain = chains[node]
-            F = Builder(chain.products[0].location)
-            made = _closed(F, chain, [with_args(p, new) for p in chain.products], node)
-            nodes += F.nodes
-        elif isinstance(made, Node):
-            nodes.append(made)
-        new[node] = made
-    return replace(graph, nodes=tuple(nodes),
-                   outputs=tuple(new.get(v, v) for v in graph.outputs),
-                   updates=tuple((i, new.get(v, v)) for i, v in graph.updates))
+
+    def make(node: Node, new: Mapping[Value, Value]) -> Any:
+        if node not in chains:
+            return with_args(node, new)
+        chain = chains[node]
+        F = Builder(chain.products[0].location)
+        return F.up_to(_closed(F, chain, [with_args(p, new) for p in chain.products], node))
+
+    return rebuild(graph, make)
 
 
 @dataclass(frozen=True)

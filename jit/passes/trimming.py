@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from eager.ops.families import Control
-from jit.graph import Graph, Input, Node, Value, rewrite
+from jit.graph import Graph, Node, Value, rebuild, with_args
 from jit.passes.dce import eliminate_dead
 from jit.passes.regions import everywhere
+from jit.passes.weights import leaves_of
 
 
 @everywhere
@@ -20,16 +20,15 @@ def trim_regions(graph: Graph) -> Graph:
     """
     if not any(n.regions for n in graph.nodes):
         return graph
-    read = {a for n in graph.nodes for a in n.args} | set(graph.results)
+    read = graph.read
     graph = replace(graph, nodes=tuple(n for n in graph.nodes if not _is_pick(n) or n in read))
     picked: dict[Value, set[int]] = {n: set() for n in graph.nodes if n.regions}
     for n in filter(_is_pick, graph.nodes):
         picked[n.args[0]].add(n.attrs["index"])
-    before = iter(graph.nodes)
     moved: dict[Value, dict[int, int | Value]] = {}  #: of a new node: an index, or the result
 
-    def swap(node: Node) -> Value:
-        old = next(before)
+    def make(old: Node, new: Mapping[Value, Value]) -> Value:
+        node = with_args(old, new)
         if node.regions:
             made, places = _Trimmed(node, picked[old]).node()
             moved[made] = places
@@ -39,7 +38,7 @@ def trim_regions(graph: Graph) -> Graph:
         place = moved[node.args[0]][node.attrs["index"]]
         return replace(node, attrs={"index": place}) if isinstance(place, int) else place
 
-    return rewrite(graph, swap)
+    return rebuild(graph, make)
 
 
 def _is_pick(node: Node) -> bool:
@@ -99,11 +98,5 @@ def _part(region: Graph, inputs: Iterable[int], outputs: Iterable[int]) -> Graph
 
 def _read(region: Graph, outputs: Iterable[Value]) -> set[int]:
     """The positions of the inputs that outputs depend on."""
-    stack: list[Any] = list(outputs)
-    seen: set[Value] = set()
-    while stack:
-        value = stack.pop()
-        if value not in seen:
-            seen.add(value)
-            stack.extend(value.args if isinstance(value, Node) else ())
-    return {k for k, i in enumerate(region.inputs) if isinstance(i, Input) and i in seen}
+    leaves = set(leaves_of(*outputs))
+    return {k for k, i in enumerate(region.inputs) if i in leaves}

@@ -5,13 +5,14 @@ Only parameters and buffers that the graph does not update count as weights, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from eager.ops.families import Control, DimValue, Fill, Iota, Random, View
 from eager.ops.types import Type
 from jit.dims import is_symbolic
-from jit.graph import Graph, Input, Node, Value
+from jit.graph import Graph, Input, Node, Value, rebuild, with_args, without_unread_state
 from jit.passes.dce import eliminate_dead
 
 WEIGHT_ROLES = ("parameter", "buffer")
@@ -63,11 +64,9 @@ def split(graph: Graph) -> tuple[Graph, Graph]:
     """The same, and ``main`` without state that the prologue alone reads; arguments stay."""
     prologue, main = hoist(graph)
     main = eliminate_dead(main)
-    folded = main.inputs[len(main.inputs) - len(prologue.outputs):]
-    used = {a for n in main.nodes for a in n.args} | set(main.results) | {
-        i for i, _ in main.updates} | set(folded)
-    return prologue, replace(main, inputs=tuple(
-        i for i in main.inputs if i.role == "argument" or i in used))
+    own = len(main.inputs) - len(prologue.outputs)
+    rest = without_unread_state(replace(main, inputs=main.inputs[:own]))
+    return prologue, replace(main, inputs=(*rest.inputs, *main.inputs[own:]))
 
 
 def _chosen(graph: Graph, fixed: set[Value]) -> list[Node]:
@@ -93,14 +92,15 @@ def _is_read_through(node: Node) -> bool:
 
 def _is_worth(node: Node) -> bool:
     leaves = leaves_of(node)
-    return bool(leaves) and _bytes(node.type) <= MAX_GROWTH * sum(_bytes(v.type) for v in leaves)
+    return bool(leaves) and static_bytes(node.type) <= MAX_GROWTH * sum(
+        static_bytes(v.type) for v in leaves)
 
 
-def leaves_of(value: Value) -> list[Value]:
-    """The inputs and constants that a value is made of, those of first operands first."""
+def leaves_of(*values: Value) -> list[Value]:
+    """The inputs and constants that values are made of, those of first operands first."""
     found: list[Value] = []
     seen: set[Value] = set()
-    stack: list[Value] = [value]
+    stack: list[Value] = [*reversed(values)]
     while stack:
         value = stack.pop()
         if value in seen:
@@ -113,33 +113,19 @@ def leaves_of(value: Value) -> list[Value]:
     return found
 
 
-def _bytes(type_: Any) -> int:
+def static_bytes(type_: Any) -> int:
+    """The bytes of a value whose sizes are all known."""
     return int(type_.numel) * int(type_.dtype.itemsize)
 
 
-def substitute(graph: Graph, swap: dict[Value, Value]) -> Graph:
+def substitute(graph: Graph, swap: Mapping[Value, Value]) -> Graph:
     """The graph with values replaced, without the nodes that are no longer needed."""
-    new: dict[Value, Value] = dict(swap)
-    nodes = []
-    for node in graph.nodes:
-        if node in swap:
-            continue
-        made = with_args(node, new)
-        nodes.append(made)
-        new[node] = made
-    return eliminate_dead(replace(
-        graph, nodes=tuple(nodes), outputs=tuple(new.get(v, v) for v in graph.outputs),
-        updates=tuple((i, new.get(v, v)) for i, v in graph.updates)))
-
-
-def with_args(node: Node, new: dict[Value, Value]) -> Node:
-    """The node with operands replaced."""
-    args = tuple(new.get(a, a) for a in node.args)
-    return node if args == node.args else replace(node, args=args)
+    return eliminate_dead(rebuild(
+        graph, lambda node, new: swap.get(node) or with_args(node, new), swap))
 
 
 def _part_for(graph: Graph, outputs: tuple[Value, ...]) -> Graph:
     """What computes ``outputs``, with the inputs it reads."""
     part = eliminate_dead(Graph(graph.inputs, graph.nodes, outputs, name="prologue"))
-    read = {a for n in part.nodes for a in n.args}
+    read = part.read
     return replace(part, inputs=tuple(i for i in graph.inputs if i in read))

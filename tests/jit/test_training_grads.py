@@ -14,7 +14,7 @@ import jit
 from eager import nn, optim
 from eager.engine.tensor import Tensor
 from eager.ops.errors import OpError
-from jit.grads import LostGradient, lost
+from jit.grads import LostGradient
 from jit.interpreter import interpret
 from jit.tracer import trace_graph
 from tests.replay import Replay, close
@@ -184,7 +184,7 @@ def test_a_gradient_that_was_not_kept_is_in_nobodys_way() -> None:
     model.float()
     assert model.weight.dtype is eager.float32
     for holder in (model, optimizer):
-        model.weight.grad = lost(model.weight.spec)
+        model.weight.grad = LostGradient.of(model.weight.spec)
         holder.zero_grad(set_to_none=False)
         assert model.weight.grad is not None
         assert model.weight.grad.tolist() == [[0.0] * 3] * 2
